@@ -1,0 +1,1 @@
+"""Benchmarks: each module compares ours with a named baseline, both measured in one run."""

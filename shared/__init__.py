@@ -1,0 +1,1 @@
+"""Helpers of Lost & Found: one sub-package per stage, and the base modules they stand on."""
