@@ -1,0 +1,222 @@
+"""Polygons of countries: reading, downloading and searching them. Degrees, kilometres.
+
+Polygons are in EPSG:4326, `(lon, lat)` inside their geometries as every library has it; all
+points that go in and out of here are `(lat, lon)`.
+"""
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pooch
+import pyogrio
+import shapely
+from numpy.typing import ArrayLike, NDArray
+
+from shared.countries import UnknownCountryError, all_codes, code_of, name_of, resolve_territory
+from shared.geo import Floats, NearestPlaces, check_points
+
+logger = logging.getLogger(__name__)
+
+CRS = "EPSG:4326"
+GEODATA_VARIABLE = "LOST_AND_FOUND_GEODATA"
+NATURAL_EARTH = "natural-earth-50m"
+# Natural Earth 4.0 (2017), public domain, converted to GeoJSON; pinned to a commit.
+NATURAL_EARTH_URL = (
+    "https://raw.githubusercontent.com/martynafford/natural-earth-geojson/"
+    "0b9a6ceb0a7032713abd9460ac1e995a9c60cd1e/50m/cultural/ne_50m_admin_0_countries.json"
+)
+NATURAL_EARTH_SHA256 = "27cd8c4db795ace2bac42ec606376f13c9b08e38aff1b8e7af3582ea98d23aa8"
+NATURAL_EARTH_NAMES = ("ne_50m_admin_0_countries.geojson", "ne_50m_admin_0_countries.json")
+# Natural Earth's own three letters where it gives no ISO code, or none that stays. The Siachen
+# Glacier (KAS) belongs to nobody there and is left out.
+NATURAL_EARTH_CODES = {
+    "ALD": "AX",
+    "ATC": "AU",
+    "CLP": "FR",
+    "CNM": "CY",
+    "CSI": "AU",
+    "CYN": "CY",
+    "ESB": "CY",
+    "FRA": "FR",
+    "IOA": "AU",
+    "KAB": "KZ",
+    "KOS": "XK",
+    "NOR": "NO",
+    "PSX": "PS",
+    "SAH": "EH",
+    "SDS": "SS",
+    "SOL": "SO",
+    "USG": "CU",
+    "WSB": "CY",
+}
+# Places along an outline lie this close, so that the nearest of them is at most half of it
+# (1.1 km) further along the shore than the nearest point of the outline.
+OUTLINE_STEP_DEG = 0.02
+
+
+class PolygonIndex:
+    """Finds the polygon that holds a point, or the one nearest to it on the sphere."""
+
+    def __init__(self, polygons: Sequence[Any]) -> None:
+        """Index polygons (shapely geometries in degrees); None stands for a class without one."""
+        shapes = np.asarray(polygons, dtype=object)
+        self._rows = np.flatnonzero([shape is not None for shape in shapes])
+        self._shapes = shapes[self._rows]
+        self._tree = shapely.STRtree(self._shapes)
+        self._outline: tuple[NearestPlaces, NDArray[np.intp]] | None = None
+
+    def label(self, points: ArrayLike) -> tuple[NDArray[np.intp], Floats]:
+        """The polygon that holds each point, borders included: of several the first.
+
+        Args:
+            points: (N, 2) latitudes and longitudes, degrees.
+
+        Returns:
+            (N,) positions among the polygons, -1 where none holds the point; and (N,) distances,
+            km: 0 inside, infinite outside.
+        """
+        array = check_points(points).reshape(-1, 2)
+        found = np.full(len(array), -1, dtype=np.intp)
+        distance_km = np.full(len(array), np.inf)
+        pairs = self._tree.query(shapely.points(array[:, ::-1]), predicate="intersects")
+        # Written from the last polygon to the first, so that the first of several stays.
+        order = np.argsort(-pairs[1], kind="stable")
+        found[pairs[0][order]] = self._rows[pairs[1][order]]
+        distance_km[found >= 0] = 0.0
+        return found, distance_km
+
+    def nearest(self, points: ArrayLike) -> tuple[NDArray[np.intp], Floats]:
+        """The polygon whose outline is nearest on the sphere to each point outside of all.
+
+        Args:
+            points: (N, 2) latitudes and longitudes, degrees.
+
+        Returns:
+            (N,) positions among the polygons, -1 where there are none; and (N,) distances, km,
+            to the nearest of places `OUTLINE_STEP_DEG` apart along the outlines.
+        """
+        array = check_points(points).reshape(-1, 2)
+        if len(self._shapes) == 0:
+            return np.full(len(array), -1, dtype=np.intp), np.full(len(array), np.inf)
+        if self._outline is None:
+            dense = shapely.segmentize(shapely.boundary(self._shapes), OUTLINE_STEP_DEG)
+            places, owners = shapely.get_coordinates(dense, return_index=True)
+            self._outline = NearestPlaces(places[:, ::-1]), owners
+        tree, owners = self._outline
+        place, distance_km = tree.query(array)
+        return self._rows[owners[place]], distance_km
+
+
+def country_polygons(source: str, territories: str = "own") -> gpd.GeoDataFrame:
+    """Polygons of countries, one row a country: `code`, `name`, `geometry`, sorted by code.
+
+    Args:
+        source: the path of a GeoJSON, GeoParquet or other file that pyogrio reads, or
+            `"natural-earth-50m"`. That is looked for in the folder that the environment variable
+            LOST_AND_FOUND_GEODATA names, and downloaded where it is not there.
+        territories: `"own"`, or `"sovereign"` to join territories to their sovereigns.
+
+    Raises:
+        FileNotFoundError: when there is no such file, or it cannot be downloaded.
+        ValueError: when the file has no column that tells countries.
+    """
+    path = natural_earth_path() if source == NATURAL_EARTH else Path(source)
+    if not path.exists():
+        msg = (
+            f"Expected country polygons at {path}. Give the path of a GeoJSON or GeoParquet file, "
+            f"{NATURAL_EARTH!r}, or an empty string: then the gazetteer alone names countries"
+        )
+        raise FileNotFoundError(msg)
+    is_parquet = path.suffix in {".parquet", ".geoparquet"}
+    table = gpd.read_parquet(path) if is_parquet else gpd.read_file(path)
+    return _by_country(table.to_crs(CRS), path, territories)
+
+
+def natural_earth_path() -> Path:
+    """Where Natural Earth's 50m countries lie, downloaded and checked when they must be.
+
+    Raises:
+        FileNotFoundError: when they are not there and cannot be downloaded.
+    """
+    folder = os.environ.get(GEODATA_VARIABLE)
+    for name in NATURAL_EARTH_NAMES if folder else ():
+        path = Path(str(folder)) / name
+        if path.exists():
+            return path
+    try:
+        fetched = pooch.retrieve(
+            NATURAL_EARTH_URL,
+            known_hash=f"sha256:{NATURAL_EARTH_SHA256}",
+            fname=NATURAL_EARTH_NAMES[0],
+            path=pooch.os_cache("lost-and-found"),
+        )
+    except (OSError, ValueError) as error:
+        msg = (
+            f"Could not download {NATURAL_EARTH_URL} ({error}). Without network: put "
+            f"{NATURAL_EARTH_NAMES[0]} in a folder and name it in {GEODATA_VARIABLE}, give the "
+            "path of another file of polygons, or an empty string: then the gazetteer alone "
+            "names countries"
+        )
+        raise FileNotFoundError(msg) from error
+    return Path(fetched)
+
+
+def world_outlines() -> gpd.GeoDataFrame:
+    """Coarse outlines of 177 countries for the background of maps: `code, name, geometry`.
+
+    They come with pyogrio's wheel (Natural Earth 110m, public domain), so that no network is
+    needed. They are too coarse to tell countries of points by.
+
+    Raises:
+        FileNotFoundError: when the installed pyogrio carries none.
+    """
+    folder = Path(pyogrio.__file__).parent / "tests" / "fixtures" / "naturalearth_lowres"
+    path = folder / "naturalearth_lowres.shp"
+    if not path.exists():
+        msg = f"Expected outlines at {path}. Install pyogrio from its wheel (poetry.lock)"
+        raise FileNotFoundError(msg)
+    return _by_country(gpd.read_file(path).to_crs(CRS), path, "own")
+
+
+def _by_country(table: gpd.GeoDataFrame, path: Path, territories: str) -> gpd.GeoDataFrame:
+    """Rows joined by country code, with the codes fixed."""
+    columns = {str(column).casefold(): column for column in table.columns}
+    known = [
+        c for c in ("code", "iso_a2_eh", "iso_a2", "adm0_a3", "iso_a3", "name") if c in columns
+    ]
+    if not known:
+        msg = f"Expected a column 'code', 'ISO_A2' or 'ISO_A3' in {path}: got {list(table.columns)}"
+        raise ValueError(msg)
+    values = table[[columns[c] for c in known]].astype(object)
+    codes = [_row_code(row) for row in values.itertuples(index=False, name=None)]
+    for name, code in zip(values.iloc[:, -1], codes, strict=True):
+        if code is None:
+            logger.warning("%s: no country code for %r, left out", path, name)
+    coded = table[["geometry"]].assign(code=codes).dropna(subset=["code"])
+    coded["code"] = [resolve_territory(code, territories) for code in coded["code"]]
+    joined = coded.dissolve("code", sort=True).reset_index()
+    joined["name"] = joined["code"].map(name_of)
+    return joined[["code", "name", "geometry"]]
+
+
+def _row_code(values: tuple[Any, ...]) -> str | None:
+    """The first of a row's values that is, or stands for, a country code."""
+    for value in values:
+        if pd.isna(value) or str(value).strip() in {"", "-99", "-1"}:
+            continue
+        text = str(value).strip()
+        if text in NATURAL_EARTH_CODES:
+            return NATURAL_EARTH_CODES[text]
+        if text in all_codes():
+            return text
+        try:
+            return code_of(text)
+        except UnknownCountryError:
+            continue
+    return None
