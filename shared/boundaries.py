@@ -13,7 +13,6 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pooch
 import pyogrio
 import shapely
 from numpy.typing import ArrayLike, NDArray
@@ -148,6 +147,8 @@ def natural_earth_path() -> Path:
     Raises:
         FileNotFoundError: when they are not there and cannot be downloaded.
     """
+    import pooch  # here, for it imports tqdm.auto, which warns in every notebook
+
     folder = os.environ.get(GEODATA_VARIABLE)
     for name in NATURAL_EARTH_NAMES if folder else ():
         path = Path(str(folder)) / name
