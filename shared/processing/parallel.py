@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 CHUNK_SIZE = 50  # a task per image costs a fifth of the speed of decoding; from 25 on nothing
 ORPHAN_CHECK_S = 1.0
 
+Entry = tuple[list[Any], Any]  # what it was made from, and what was made
+
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
@@ -107,6 +109,15 @@ def _end_with_parent(parent: int) -> None:
     os._exit(1)
 
 
+def file_key(path: Path) -> list[Any]:
+    """What tells whether a file has changed: its size and time of change, or that it is absent."""
+    try:
+        status = path.stat()
+    except OSError:
+        return [None, None]
+    return [status.st_size, status.st_mtime_ns]
+
+
 class DoneLog:
     """What a step has done, a JSON line an entry, valid for one set of settings.
 
@@ -119,7 +130,7 @@ class DoneLog:
         """Read the log at `path` if it was written with the same settings."""
         self.path = path
         self._header = json.dumps(settings, sort_keys=True)
-        self.entries: dict[str, tuple[list[Any], Any]] = {}
+        self.entries: dict[str, Entry] = {}
         self.known: set[str] = set()  # every id that the log names, whatever its settings
         if path.is_file():
             self._read()
@@ -134,7 +145,7 @@ class DoneLog:
             logger.info("%s was written with other settings: everything is done again", self.path)
             self.entries = {}
 
-    def rewrite(self, entries: Mapping[str, tuple[list[Any], Any]]) -> None:
+    def rewrite(self, entries: Mapping[str, Entry]) -> None:
         """Make the log hold just these entries; called once before `add`."""
         self.entries = dict(entries)
         part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
@@ -144,7 +155,7 @@ class DoneLog:
         part.write_text("".join([self._header + "\n", *lines]), encoding="utf-8")
         part.replace(self.path)
 
-    def add(self, entries: Mapping[str, tuple[list[Any], Any]]) -> None:
+    def add(self, entries: Mapping[str, Entry]) -> None:
         """Append entries, all in one write."""
         self.entries.update(entries)
         with self.path.open("a", encoding="utf-8") as file:

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import cv2
 
 from shared.processing.decode import ImageRefusedError, Reason
-from shared.processing.parallel import DoneLog, map_chunks
+from shared.processing.parallel import DoneLog, Entry, file_key, map_chunks
 from shared.processing.scaling import ResizeSettings, resize_image
 
 __all__ = ["ResizeReport", "ResizeSettings", "resize_file", "resize_image", "resize_pairs"]
@@ -116,16 +116,13 @@ def resize_pairs(
     return _report(log.entries, folder, n_kept=len(kept))
 
 
-Entry = tuple[list[Any], Any]
-
-
 def _resize_chunk(
     chunk: Sequence[tuple[str, Path]], *, folder: Path, settings: ResizeSettings
 ) -> dict[str, Entry]:
     """Resize a few photos; for each what it was made from, and its size or why it was refused."""
     entries: dict[str, Entry] = {}
     for item, source in chunk:
-        key = _key(source)  # before it is read: a photo that changes meanwhile is done again
+        key = file_key(source)  # before it is read: a photo that changes meanwhile is done again
         target = _target(folder, item)
         try:
             entries[item] = key, resize_file(source, target, settings)
@@ -139,14 +136,6 @@ def _target(folder: Path, item: str) -> Path:
     return folder / f"{item}.jpg"
 
 
-def _key(source: Path) -> list[Any]:
-    try:
-        status = source.stat()
-    except OSError:
-        return [None, None]
-    return [status.st_size, status.st_mtime_ns]
-
-
 def _still_good(log: DoneLog, folder: Path, sources: Mapping[str, Path]) -> dict[str, Entry]:
     """The entries of photos that have not changed and whose outputs have the logged size."""
     with os.scandir(folder) as files:
@@ -155,7 +144,7 @@ def _still_good(log: DoneLog, folder: Path, sources: Mapping[str, Path]) -> dict
     for item, source in sources.items():
         key, made = log.entries.get(item, ([], None))
         expected = made if isinstance(made, int) else None
-        if key and sizes.get(f"{item}.jpg") == expected and key == _key(source):
+        if key and sizes.get(f"{item}.jpg") == expected and key == file_key(source):
             good[item] = key, made
     return good
 
