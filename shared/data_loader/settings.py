@@ -23,6 +23,7 @@ class DatasetSettings:
     description: str = ""
     licence: str = ""
     synthetic: bool = False
+    show_photos: bool = False  # whether figures may show its photos (ours, or of a free licence)
     source: Mapping[str, Any] = field(default_factory=dict)
     run: tuple[str, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -55,7 +56,7 @@ def dataset_settings(dataset: str) -> DatasetSettings:
 
 def _settings(dataset: str, table: dict[str, Any], path: Path) -> DatasetSettings:
     source = _part(table, "source", path, _SOURCE)
-    notebooks = _part(table, "notebooks", path, {"run"})
+    notebooks = _part(table, "notebooks", path, {"run", "show_photos"})
     run = notebooks.get("run", [])
     if not isinstance(run, list) or not all(isinstance(pattern, str) for pattern in run):
         msg = f"{shown(path)}: notebooks.run: expected a list of strings, got {run!r}"
@@ -71,6 +72,7 @@ def _settings(dataset: str, table: dict[str, Any], path: Path) -> DatasetSetting
         description=str(table.get("description", "")),
         licence=str(table.get("licence", "")),
         synthetic=bool(table.get("synthetic", False)),
+        show_photos=bool(notebooks.get("show_photos", table.get("synthetic", False))),
         source=source,
         run=tuple(run),
         parameters={k: v for k, v in parameters.items() if not isinstance(v, dict)},
