@@ -107,6 +107,12 @@ def map_to_distribution(
     return Mapping(ids, _with_result(table, pairs.loc[ids, "code"], due, quotas), size)
 
 
+def largest_gap(mapping: Mapping) -> float:
+    """The largest difference of a kept country's share of the choice from its due, 0 to 1."""
+    kept = mapping.table[mapping.table["status"] == KEPT]
+    return float((kept["chosen_share"] - kept["due_share"]).abs().max())
+
+
 def _check(pairs: pd.DataFrame, minimum_share: float, slack_factor: float) -> None:
     if not 0 <= minimum_share <= 1:
         msg = f"Expected a minimum share of 0 to 1, but got {minimum_share}"
