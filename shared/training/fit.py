@@ -1,0 +1,215 @@
+"""Training, from nothing to a checkpoint: on a CPU, a GPU or several, and on again after a kill."""
+
+import logging
+import shutil
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+
+from shared.runs import read_records
+from shared.training import distributed
+from shared.training.backbones import Normalisation, build_backbone
+from shared.training.batches import Batches, Split
+from shared.training.checkpoint import read_config
+from shared.training.epochs import Epochs
+from shared.training.module import Training
+from shared.training.settings import FitSettings
+from shared.training.state import SafetensorsIO, load_state
+from shared.training.writer import STATE, Task, Writer, fingerprint
+
+logger = logging.getLogger(__name__)
+
+ANEW, GO_ON, FINISHED = 0, 1, 2
+CHATTY = ("lightning.pytorch", "lightning.fabric")  # loggers that advertise and repeat themselves
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a training left.
+
+    Attributes:
+        best, last: checkpoint folders.
+        history: the measures of each epoch, in order.
+        best_epoch: the epoch of the best checkpoint, from 0.
+        was_done: whether the training had been finished before, so that nothing was computed.
+    """
+
+    best: Path
+    last: Path
+    history: list[dict[str, Any]]
+    best_epoch: int
+    was_done: bool
+
+
+def fit(
+    task: Task,
+    train: Split,
+    validation: Split,
+    settings: FitSettings,
+    folder: Path,
+    wandb_mode: str = "",
+) -> FitResult:
+    """Train, or go on, or find that it is done.
+
+    The folder belongs to one fingerprint of settings, lists and code. With the same one, a killed
+    training goes on from its last whole epoch and a finished one is not repeated; with another,
+    what lies there is removed and training starts anew.
+
+    Args:
+        task: what is learned.
+        train: the photos to learn from.
+        validation: the photos to choose the best epoch by.
+        settings: everything else.
+        folder: gets `best/`, `last/`, the log and the state.
+        wandb_mode: see `Tracker`.
+
+    Returns:
+        Where the checkpoints are, and the measures of each epoch.
+    """
+    distributed.start()
+    mark = fingerprint(task, settings)
+    plan = distributed.first_says(_plan(folder, mark))
+    if plan == FINISHED:
+        logger.info("Already trained with these parameters, lists and code: %s", folder)
+        return _result(folder, was_done=True)
+    if distributed.is_main_process() and plan == ANEW:
+        shutil.rmtree(folder, ignore_errors=True)
+    distributed.wait_for_all()
+    torch.set_num_threads(max(1, settings.threads // distributed.local_world_size()))
+    L.seed_everything(settings.seed, verbose=False)
+    device = choose_device(settings.accelerator)
+    training = _training(task, settings)
+    loaders = _loaders(train, validation, settings, device)
+    writer = Writer(task, settings, folder, mark, wandb_mode, plan == GO_ON)
+    epochs = Epochs(
+        folder / STATE,
+        mark,
+        writer.tracker,
+        lambda epoch, values: writer.save("best", training.model, epoch, values),
+        task.objective.monitor,
+        task.objective.monitor_mode,
+        settings.early_stopping_patience,
+        settings.max_minutes,
+    )
+    with quiet_lightning():
+        trainer = _trainer(settings, device, epochs)
+        trainer.fit(training, *loaders, ckpt_path=folder / STATE if plan == GO_ON else None)
+    training.model.to("cpu")
+    if distributed.is_main_process():
+        writer.finish(training.model, epochs)
+    distributed.wait_for_all()
+    return _result(folder, was_done=False)
+
+
+def choose_device(accelerator: str) -> torch.device:
+    """The device of this process.
+
+    Raises:
+        ValueError: when a GPU is asked for and there is none.
+    """
+    has_gpu = torch.cuda.is_available()
+    if accelerator == "gpu" and not has_gpu:
+        msg = "Expected a GPU for accelerator='gpu', but torch sees none: use 'auto' or 'cpu'"
+        raise ValueError(msg)
+    if accelerator == "cpu" or not has_gpu:
+        return torch.device("cpu")
+    return torch.device("cuda", distributed.local_rank())
+
+
+def choose_precision(settings: FitSettings, device: torch.device) -> str:
+    """The precision for `"auto"`: what was fastest where it was measured.
+
+    GPU: bfloat16 where the GPU has it, else float16. CPU with bfloat16 instructions: 1.7 to 2 times
+    as fast for ResNets, and slower than float32 for MobileNets (docs of the project, section 9).
+    """
+    if settings.precision != "auto":
+        return settings.precision
+    if device.type == "cuda":
+        has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        return "bf16-mixed" if has_bf16 else "16-mixed"
+    has_bf16 = bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+    return "bf16-mixed" if has_bf16 and settings.backbone.startswith("resnet") else "32"
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Keep warnings and errors of Lightning; leave out its notices and its advice on workers."""
+    levels = {name: logging.getLogger(name).level for name in CHATTY}
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*does not have many workers.*")
+            warnings.filterwarnings("ignore", ".*LeafSpec.*")
+            yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+
+
+def _plan(folder: Path, mark: str) -> int:
+    """Whether to start anew, to go on, or to do nothing."""
+    if (folder / "last").is_dir() and (folder / "best").is_dir():
+        if read_config(folder / "last").get("fingerprint") == mark:
+            return FINISHED
+        return ANEW
+    if (folder / STATE).is_file():
+        return GO_ON if load_state(folder / STATE).get("fingerprint") == mark else ANEW
+    return ANEW
+
+
+def _result(folder: Path, was_done: bool) -> FitResult:
+    history = read_records(folder / "metrics.jsonl")
+    best_epoch = int(read_config(folder / "best")["epoch"])
+    return FitResult(folder / "best", folder / "last", history, best_epoch, was_done)
+
+
+def _training(task: Task, settings: FitSettings) -> Training:
+    """The module to train. Default weights are downloaded by one process a machine."""
+    if distributed.local_rank() > 0:
+        distributed.wait_for_all()
+    model = build_backbone(settings.backbone, task.objective.n_outputs, settings.weights)
+    if distributed.local_rank() == 0:
+        distributed.wait_for_all()
+    # Random weights have nothing to keep, so the backbone learns as fast as the head.
+    factor = 1.0 if settings.weights == "none" else settings.backbone_lr_factor
+    normalisation = Normalisation.of(settings.normalisation, settings.weights)
+    return Training(model, task.objective, settings, normalisation, factor)
+
+
+def _loaders(
+    train: Split, validation: Split, settings: FitSettings, device: torch.device
+) -> tuple[Batches, Batches]:
+    place = (device, distributed.rank(), distributed.world_size())
+    return (
+        Batches(train, settings.batch_size, settings.seed, *place),
+        Batches(validation, 2 * settings.batch_size, None, *place),
+    )
+
+
+def _trainer(settings: FitSettings, device: torch.device, epochs: Epochs) -> L.Trainer:
+    n_local, n_all = distributed.local_world_size(), distributed.world_size()
+    return L.Trainer(
+        accelerator="gpu" if device.type == "cuda" else "cpu",
+        devices=n_local,
+        num_nodes=n_all // n_local,
+        strategy="ddp" if n_all > 1 else "auto",
+        precision=choose_precision(settings, device),  # type: ignore[arg-type]
+        max_epochs=settings.epochs,
+        gradient_clip_val=settings.gradient_clip or None,
+        deterministic="warn",
+        callbacks=[epochs],
+        plugins=[SafetensorsIO()],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+    )

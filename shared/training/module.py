@@ -1,0 +1,130 @@
+"""The Lightning module: bytes to floats, augmentation, network, loss, measures, optimiser."""
+
+from collections.abc import Mapping
+
+import lightning as L
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor, nn
+from torch.optim import AdamW, Optimizer
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR, StepLR
+from torchmetrics import MeanMetric
+
+from shared.training.augment import augment, draw
+from shared.training.backbones import Normalisation, head_of
+from shared.training.batches import Batch
+from shared.training.objectives import FILLER, Objective
+from shared.training.settings import FitSettings
+
+
+def as_floats(images: Tensor) -> Tensor:
+    """(N, H, W, 3) bytes as (N, 3, H, W) floats in 0..1, channels last in memory."""
+    return images.permute(0, 3, 1, 2).float() / 255
+
+
+class Training(L.LightningModule):
+    """One backbone that is trained for one objective.
+
+    Args:
+        model: the network, with its head.
+        objective: the loss and the measures.
+        settings: augmentation, optimiser and schedule.
+        normalisation: of the pixels.
+        backbone_lr_factor: the backbone's learning rate, as a share of the head's.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        objective: Objective,
+        settings: FitSettings,
+        normalisation: Normalisation,
+        backbone_lr_factor: float,
+    ) -> None:
+        super().__init__()
+        self.model = model.to(memory_format=torch.channels_last)
+        self.objective = objective
+        self.settings = settings
+        self.normalisation = normalisation
+        self.backbone_lr_factor = backbone_lr_factor
+        self.measures = objective.measures()
+        self.train_loss, self.validation_loss = MeanMetric(), MeanMetric()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The outputs for (N, 3, H, W) pixels in 0..1."""
+        outputs: Tensor = self.model(self.normalisation.apply(images))
+        return outputs
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        """The loss of a batch. All its randomness follows from the seed, the epoch, its number."""
+        images = as_floats(batch.images)
+        generator = torch.Generator().manual_seed(self._seed(batch))
+        augmentation = self.settings.augmentation
+        if not augmentation.is_off:
+            draws = draw(batch.total, augmentation, generator)
+            stop = batch.start + len(images)
+            images = augment(images, draws.part(batch.start, stop, images.device), augmentation)
+        # Dropout draws from torch's own generator: seeded here, a resumed epoch draws the same.
+        torch.manual_seed(self._seed(batch) + 1 + batch.start)
+        loss = self.objective.loss(self(images), batch.targets)
+        self.train_loss.update(loss.detach(), len(images))
+        return loss
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        """Count the measures of a batch."""
+        outputs = self(as_floats(batch.images)).float()
+        is_real = batch.targets != FILLER if batch.targets.ndim == 1 else slice(None)
+        outputs, targets = outputs[is_real], batch.targets[is_real]
+        if len(targets):
+            self.validation_loss.update(self.objective.loss(outputs, targets), len(targets))
+            self.measures.update(outputs, targets)
+
+    def on_validation_epoch_end(self) -> None:
+        """Give the epoch's measures to the callbacks."""
+        values: Mapping[str, Tensor] = self.measures.compute()
+        for name, value in values.items():
+            self.log(f"validation_{name}", value)
+        self.log("validation_loss", self.validation_loss.compute())
+        self.log("train_loss", self.train_loss.compute())
+        self.measures.reset()
+        self.validation_loss.reset()
+        self.train_loss.reset()
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """AdamW, with a smaller rate for the backbone than for its new head."""
+        settings = self.settings
+        head = {id(p) for p in head_of(self.model).parameters()}
+        groups = [
+            {"params": [p for p in self.model.parameters() if id(p) not in head]},
+            {"params": list(head_of(self.model).parameters())},
+        ]
+        rates = [settings.lr * self.backbone_lr_factor, settings.lr]
+        optimizer = AdamW(
+            [{**group, "lr": rate} for group, rate in zip(groups, rates, strict=True)],
+            weight_decay=settings.weight_decay,
+        )
+        n_steps = int(self.trainer.estimated_stepping_batches)
+        schedule, interval = build_schedule(optimizer, settings, rates, n_steps)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": interval},
+        }
+
+    def _seed(self, batch: Batch) -> int:
+        """A seed of its own for each batch of each epoch."""
+        return ((self.settings.seed * 100_003 + batch.epoch) * 1_000_003 + batch.number) % 2**62
+
+
+def build_schedule(
+    optimizer: Optimizer, settings: FitSettings, rates: list[float], n_steps: int
+) -> tuple[LRScheduler, str]:
+    """How the learning rate changes, and whether it does so by `"epoch"` or by `"step"`.
+
+    `"step"` multiplies it every `schedule_every` epochs, `"cosine"` lowers it to zero,
+    `"one-cycle"` raises it over the first quarter of the steps and then lowers it to zero.
+    """
+    if settings.schedule == "cosine":
+        return CosineAnnealingLR(optimizer, n_steps), "step"
+    if settings.schedule == "one-cycle":
+        return OneCycleLR(optimizer, rates, total_steps=n_steps, pct_start=0.25), "step"
+    return StepLR(optimizer, settings.schedule_every, settings.schedule_factor), "epoch"
