@@ -68,7 +68,8 @@ class Partition:
     @property
     def centres(self) -> Floats:
         """(K, 2) latitudes and longitudes of the classes' centres, degrees."""
-        return self.table[["lat", "lon"]].to_numpy(dtype=np.float64)
+        centres: Floats = self.table[["lat", "lon"]].to_numpy(dtype=np.float64)
+        return centres
 
     def index_of(self, codes: Iterable[str]) -> NDArray[np.int64]:
         """The rows of codes, -1 for a code that is no class here."""
@@ -175,14 +176,14 @@ def countries_partition(
     for code in wanted:
         located = own.get(code, places.get(code))
         shape = shapes.get(code)
-        if located is None and shape is None:
-            msg = f"Expected points, gazetteer places or a polygon of {code}, but there is none"
-            raise ValueError(msg)
         if located is not None:
             lat, lon = spherical_mean(located)
-        else:
+        elif shape is not None:
             inside = shape.representative_point()
             lat, lon = inside.y, inside.x
+        else:
+            msg = f"Expected points, gazetteer places or a polygon of {code}, but there is none"
+            raise ValueError(msg)
         rows.append((code, name_of(code), float(lat), float(lon), shape))
     table = pd.DataFrame(rows, columns=COLUMNS)
     return Partition(name, gpd.GeoDataFrame(table, geometry="geometry", crs=CRS))

@@ -53,4 +53,4 @@ def grouped_bars(axes: Axes, table: pd.DataFrame, labels: Sequence[str]) -> None
         offset = (n - (len(table.columns) - 1) / 2) * width
         axes.bar(at + offset, table[column].to_numpy(), width, label=str(column))
     axes.set_xticks(at, labels, rotation=90 if len(table) > 20 else 0)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
