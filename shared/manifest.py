@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from shared.paths import root
 
@@ -24,7 +25,7 @@ class Fingerprint:
 
     Attributes:
         path: below the root with forward slashes, or absolute where it lies elsewhere.
-        kind: "file", "folder" or "absent".
+        what: "file", "folder" or "absent".
         files: how many files it has (1 for a file).
         size: all their bytes.
         times: a digest of their names, sizes and times of change; cheap to take again.
@@ -32,7 +33,7 @@ class Fingerprint:
     """
 
     path: str
-    kind: str
+    what: str
     files: int
     size: int
     times: str
@@ -72,7 +73,7 @@ def report_outputs(
         raise ValueError(msg)
     for path in dict.fromkeys(outputs):
         made = fingerprint(path)
-        if made.kind == "absent":
+        if made.what == "absent":
             msg = f"Expected the output '{made.path}', found none. Write it before it is reported."
             raise FileNotFoundError(msg)
         print(f"{made.path}: {_amount(path, made)}, digest {made.digest or '(more than 2 GiB)'}")  # noqa: T201 - shown in notebooks
@@ -87,46 +88,49 @@ def report_outputs(
 def fingerprint(path: Path) -> Fingerprint:
     """Take the fingerprint of a file or a folder (with everything below it) as it is now."""
     path = Path(path)
-    kind = "folder" if path.is_dir() else "file" if path.is_file() else "absent"
-    found = sorted(_walk(path)) if kind == "folder" else []
-    if kind == "file":
-        found = [("", path.stat().st_size, path.stat().st_mtime_ns)]
+    found = _found(path)
     size = sum(entry[1] for entry in found)
-    times = _short(hashlib.sha256(json.dumps(found).encode()))
     digest = _digest(path, [entry[0] for entry in found]) if size <= MAX_DIGESTED_BYTES else ""
-    return Fingerprint(_relative(path), kind, len(found), size, times, digest)
+    return Fingerprint(_relative(path), _what(path), len(found), size, _times(found), digest)
 
 
 def is_unchanged(before: Fingerprint) -> bool:
     """Whether something is still what it was: by names, sizes and times, else by contents."""
     path = root() / before.path
-    kind = "folder" if path.is_dir() else "file" if path.is_file() else "absent"
-    if kind != before.kind:
+    if _what(path) != before.what:
         return False
-    now = fingerprint(path) if not _same_times(path, before) else before
-    return now.times == before.times or bool(now.digest and now.digest == before.digest)
+    if _times(_found(path)) == before.times:
+        return True
+    return bool(before.digest) and fingerprint(path).digest == before.digest
 
 
-def read_manifest(path: Path) -> list[dict[str, object]]:
+def read_manifest(path: Path) -> list[dict[str, Any]]:
     """The notes of a manifest file, in order; none if it was never written."""
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def _same_times(path: Path, before: Fingerprint) -> bool:
-    if before.kind == "absent":
-        return True
-    if before.kind == "file":
-        found = [("", path.stat().st_size, path.stat().st_mtime_ns)]
-    else:
-        found = sorted(_walk(path))
-    return _short(hashlib.sha256(json.dumps(found).encode())) == before.times
+def _what(path: Path) -> str:
+    return "folder" if path.is_dir() else "file" if path.is_file() else "absent"
+
+
+def _found(path: Path) -> list[tuple[str, int, int]]:
+    """Name, bytes and time of change of each file, by name; a file's own name is left out."""
+    if path.is_dir():
+        return sorted(_walk(path))
+    return [("", path.stat().st_size, path.stat().st_mtime_ns)] if path.is_file() else []
+
+
+def _times(found: list[tuple[str, int, int]]) -> str:
+    return _short(hashlib.sha256(json.dumps(found).encode()))
 
 
 def _walk(folder: Path, below: str = "") -> Iterator[tuple[str, int, int]]:
     with os.scandir(folder) as entries:
         for entry in entries:
+            if entry.name.startswith("."):  # caches and unfinished files
+                continue
             if entry.is_dir():
                 yield from _walk(Path(entry.path), f"{below}{entry.name}/")
             else:
@@ -147,7 +151,7 @@ def _digest(path: Path, names: list[str]) -> str:
 
 
 def _amount(path: Path, made: Fingerprint) -> str:
-    if made.kind == "folder":
+    if made.what == "folder":
         return f"{made.files:,} files"
     if path.suffix == ".parquet":
         from pyarrow.parquet import read_metadata  # type: ignore[import-untyped, unused-ignore]

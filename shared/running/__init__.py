@@ -1,0 +1,1 @@
+"""The runner's parts: order, parameters, what is up to date, execution, publishing, checks."""
