@@ -1,0 +1,1 @@
+"""How good predictions are, and how sure of that we can be. Degrees, `(lat, lon)`, kilometres."""
