@@ -7,6 +7,8 @@ was turned into plain Python runs once a GPU, and the main process alone writes 
 import atexit
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -63,6 +65,19 @@ def wait_for_all() -> None:
         start()
         # A sum on the CPU: it needs no GPU to be chosen, as a barrier of nccl does.
         dist.all_reduce(torch.zeros(1))
+
+
+@contextmanager
+def one_process_first() -> Iterator[None]:
+    """Let one process of each machine go through a block before the others do.
+
+    It decodes or downloads; the others then find the file.
+    """
+    if local_rank() > 0:
+        wait_for_all()
+    yield
+    if local_rank() == 0:
+        wait_for_all()
 
 
 def first_says(value: int) -> int:

@@ -172,11 +172,8 @@ def _result(folder: Path, was_done: bool) -> FitResult:
 
 def _training(task: Task, settings: FitSettings) -> Training:
     """The module to train. Default weights are downloaded by one process a machine."""
-    if distributed.local_rank() > 0:
-        distributed.wait_for_all()
-    model = build_backbone(settings.backbone, task.objective.n_outputs, settings.weights)
-    if distributed.local_rank() == 0:
-        distributed.wait_for_all()
+    with distributed.one_process_first():
+        model = build_backbone(settings.backbone, task.objective.n_outputs, settings.weights)
     # Random weights have nothing to keep, so the backbone learns as fast as the head.
     factor = 1.0 if settings.weights == "none" else settings.backbone_lr_factor
     normalisation = Normalisation.of(settings.normalisation, settings.weights)
