@@ -1,4 +1,4 @@
-"""Configuration: an argument, else the environment, else `.env`, else `dataset.toml`, else a default.
+"""Configuration: an argument, the environment, `.env`, `dataset.toml` or a default, in this order.
 
 Every option is described in one place, `data-lists/README.md`; a test holds the two together.
 """
@@ -7,6 +7,8 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
@@ -27,6 +29,7 @@ DATASET_OPTIONS = (
     "STORE",
 )
 OPTIONS = {
+    "STORE": "auto",
     "CONCURRENCY": "32",
     "TIMEOUT": "30",
     "RETRIES": "5",
@@ -81,7 +84,10 @@ def source_options(dataset: str) -> dict[str, Any]:
     except ValueError:
         options = None
     if not isinstance(options, dict):
-        msg = f'{PREFIX}SOURCE_OPTIONS: expected a JSON object such as {{"anon": true}} (not shown: it may hold keys)'
+        msg = (
+            f'{PREFIX}SOURCE_OPTIONS: expected a JSON object such as {{"anon": true}} '
+            "(what it holds is not shown here: there may be keys in it)"
+        )
         raise DataListError(msg)
     return {**_from_settings(dataset).get("options", {}), **options}
 
@@ -129,7 +135,16 @@ def _common(name: str) -> str | None:
 
 def _dotenv() -> Mapping[str, str | None]:
     path = root() / ".env"
-    return dotenv_values(path) if path.is_file() else {}
+    try:
+        changed = path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return {}
+    return _read_dotenv(path, changed)
+
+
+@lru_cache(maxsize=8)
+def _read_dotenv(path: Path, _changed: int) -> Mapping[str, str | None]:
+    return dotenv_values(path)
 
 
 def _from_settings(dataset: str) -> Mapping[str, Any]:

@@ -1,60 +1,364 @@
-"""Fetching what is missing from a store's remote."""
+"""Fetching many files: side by side, tried again, checked, and put in place whole or not at all."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+import collections
+import contextlib
+import logging
+import os
+import random
+import threading
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Sequence,
+)
+from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any, TypeVar
 
-import aiohttp
+from tqdm import tqdm
 
-from shared.data_loader.errors import DownloadError, first_few
-from shared.data_loader.files import digest_of, write_bytes
-from shared.data_loader.lists import DataList
-from shared.data_loader.stores import Store
+from shared.data_loader.config import Transfer
+from shared.data_loader.errors import SHOWN, DownloadError
+from shared.data_loader.files import digest_of
+from shared.data_loader.names import ANCESTOR_IMAGE_PREFIX, ANCESTOR_RECORD_PREFIX
+from shared.data_loader.pairs import NESTED_CHARACTERS
+from shared.data_loader.redaction import redacted
+from shared.data_loader.remotes import NOT_FOUND, FetchFault, FsspecRemote, Remote
+from shared.data_loader.sinks import FileSink, MemorySink
+from shared.data_loader.web import WebRemote
+
+logger = logging.getLogger(__name__)
+
+FIRST_WAIT_S = 0.5
+LONGEST_WAIT_S = 60.0
+MISMATCH_TRIES = 2  # a file that does not match is asked for once more, not `retries` times
+MISMATCH = "does not match its digest"
+NO_FILE = "a web page, not the file"
+_NO_ROUTE = frozenset({"no connection", "timeout", "no HTTP"})
+_Result = TypeVar("_Result")
 
 
-def fetch_listed(store: Store, pinned: DataList) -> None:
-    """Fetch the files of a list that are not there; each is checked before it gets its name."""
-    if store.remote is None:
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One file to fetch.
+
+    Attributes:
+        name: its name at the remote, `<id><suffix>`.
+        place: where it belongs.
+        digest: what it must have, or "" where nothing is known of it.
+        address: where the remote's index says it is, or "".
+    """
+
+    name: str
+    place: str
+    digest: str = ""
+    address: str = ""
+
+
+@dataclass
+class Outcome:
+    """What became of the jobs: how many are done, and the faults of the others by kind."""
+
+    done: int = 0
+    faults: dict[str, list[str]] = field(default_factory=lambda: collections.defaultdict(list))
+    details: dict[str, str] = field(default_factory=dict)
+
+    def add(self, job: Job, fault: FetchFault) -> None:
+        """Note a job that failed."""
+        self.faults[fault.kind].append(job.name)
+        self.details.setdefault(fault.kind, redacted(fault.detail))
+
+
+def open_remote(url: str, options: dict[str, Any], transfer: Transfer) -> Remote:
+    """The remote of a URL or a local path."""
+    if url.lower().startswith(("http://", "https://")):
+        return WebRemote(url, transfer)
+    return FsspecRemote(url, options, transfer)
+
+
+def fetch(remote: Remote, jobs: Sequence[Job], transfer: Transfer, offline_help: str) -> None:
+    """Fetch files.
+
+    Args:
+        remote: where from.
+        jobs: what, and where to.
+        transfer: how many side by side, how patiently.
+        offline_help: what to do where the remote cannot be reached; part of the error.
+
+    Raises:
+        DownloadError: some could not be fetched; the others are in place.
+    """
+    if not jobs:
         return
-    n = len(pinned)
-    places = [store.image_path(i, pinned.suffix_of(i)) for i in pinned.ids] + [
-        store.record_path(i) for i in pinned.ids
-    ]
-    expected = (
-        [*pinned.image_digests, *pinned.record_digests] if pinned.is_pinned else [""] * (2 * n)
-    )
-    missing = [(p, d) for p, d in zip(places, expected, strict=True) if not Path(p).is_file()]
-    if missing:
-        asyncio.run(_fetch(store.remote, missing))
+    outcome = run_blocking(_fetch_all(remote, jobs, transfer))
+    if outcome.faults:
+        raise DownloadError(_summary(remote, jobs, outcome, offline_help))
+    logger.info("fetched %s files from %s", f"{outcome.done:,}", redacted(remote.url))
 
 
-def fetch_all(store: Store, wants: Callable[[str], bool]) -> None:
-    """Fetch every whole pair of the remote's index that is wanted."""
-    if store.remote is not None:
-        msg = f"no list, and no index is read yet ({wants})"
-        raise DownloadError(msg)
+def fetch_index(remote: Remote, transfer: Transfer, offline_help: str) -> dict[str, str]:
+    """The names of the pairs' files that a remote's index names, each with its address.
+
+    Raises:
+        DownloadError: there is no index, or it cannot be reached.
+    """
+
+    async def read() -> dict[str, str]:
+        async with _opened(remote):
+            return await _retried(remote.index, transfer)
+
+    try:
+        return run_blocking(read())
+    except FetchFault as fault:
+        msg = f"the index of {redacted(remote.url)} cannot be read: {fault}\n{offline_help}"
+        raise DownloadError(msg) from fault
 
 
-async def _fetch(remote: str, missing: Sequence[tuple[str, str]]) -> None:
-    faults: list[str] = []
-    limit = asyncio.Semaphore(32)
-    async with aiohttp.ClientSession(raise_for_status=True) as session:
+def run_blocking(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run a coroutine to its end, also where a loop runs already, as in a notebook's kernel."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    box: list[_Result] = []
+    faults: list[BaseException] = []
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(work)
 
-        async def one(place: str, digest: str) -> None:
-            path = Path(place)
-            try:
-                async with limit, session.get(f"{remote.rstrip('/')}/{quote(path.name)}") as answer:
-                    data = await answer.read()
-            except (aiohttp.ClientError, TimeoutError) as error:
-                faults.append(f"{path.name}: {type(error).__name__}")
-                return
-            if digest and digest_of(data) != digest:
-                faults.append(f"{path.name}: expected {digest}, got {digest_of(data)}")
-                return
-            write_bytes(path, data)
+    def target() -> None:
+        try:
+            box.append(loop.run_until_complete(task))
+        except BaseException as error:
+            faults.append(error)
+        finally:
+            loop.close()
 
-        await asyncio.gather(*(one(place, digest) for place, digest in missing))
+    thread = threading.Thread(target=target, name="fetch", daemon=True)
+    thread.start()
+    try:
+        thread.join()
+    except KeyboardInterrupt:
+        loop.call_soon_threadsafe(task.cancel)
+        thread.join()
+        raise
     if faults:
-        msg = f"{len(faults):,} files could not be fetched:\n{first_few(sorted(faults))}"
-        raise DownloadError(msg)
+        raise faults[0]
+    return box[0]
+
+
+def fetch_whole(remote: Remote, place: Path, transfer: Transfer, offline_help: str) -> None:
+    """Fetch one large file, resumed from where an earlier run stopped.
+
+    Raises:
+        DownloadError: it could not be fetched; what came is kept for the next run.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+
+    async def copy() -> None:
+        async with _opened(remote):
+            with (
+                tqdm(desc=f"fetch from {_host(remote)}", unit="B", unit_scale=True) as bar,
+                FileSink(place, bar) as sink,
+            ):
+                await _retried(lambda: remote.fetch(remote.whole(), sink, None), transfer)
+                sink.finish()
+
+    try:
+        run_blocking(copy())
+    except FetchFault as fault:
+        msg = f"{redacted(remote.url)} could not be fetched: {fault}\n{offline_help}"
+        raise DownloadError(msg) from fault
+
+
+@contextlib.asynccontextmanager
+async def _opened(remote: Remote) -> AsyncIterator[Remote]:
+    await remote.open()
+    try:
+        yield remote
+    finally:
+        await remote.close()
+
+
+async def _fetch_all(remote: Remote, jobs: Sequence[Job], transfer: Transfer) -> Outcome:
+    outcome = Outcome()
+    for folder in {os.path.dirname(job.place) for job in jobs}:  # noqa: PTH120
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+    pending = iter(jobs)
+    finder = _Finder(remote, transfer)
+    with tqdm(total=len(jobs), desc=f"fetch from {_host(remote)}", unit="file") as bar:
+        async with _opened(remote), asyncio.TaskGroup() as group:
+            for _ in range(min(transfer.concurrency, len(jobs))):
+                group.create_task(_work(finder, pending, outcome, transfer, bar))
+    left = sum(1 for _ in pending)
+    if left:
+        outcome.faults["not tried, as nothing came any more"] = [f"{left:,} files"] * left
+    return outcome
+
+
+async def _work(
+    finder: "_Finder",
+    pending: Iterator[Job],
+    outcome: Outcome,
+    transfer: Transfer,
+    bar: "tqdm[Any]",
+) -> None:
+    """Take jobs until there are none, or until nothing at all comes any more."""
+    for job in pending:
+        try:
+            data = await finder.get(job)
+            put(job, data)
+        except FetchFault as fault:
+            outcome.add(job, fault)
+            is_dead = fault.kind in _NO_ROUTE
+            finder.failures_in_a_row = finder.failures_in_a_row + 1 if is_dead else 0
+            if finder.failures_in_a_row >= max(8, transfer.concurrency):
+                return
+        else:
+            outcome.done += 1
+            finder.failures_in_a_row = 0
+        bar.update()
+
+
+class _Finder:
+    """Knows where at a remote the files are: flat, nested, under the ancestor's names, by index."""
+
+    def __init__(self, remote: Remote, transfer: Transfer) -> None:
+        self._remote = remote
+        self._transfer = transfer
+        self._layout: int | None = None
+        self._index: dict[str, str] | None = None
+        self._lock = asyncio.Lock()
+        self.failures_in_a_row = 0
+
+    async def get(self, job: Job) -> bytes:
+        """The bytes of a file, held to its digest."""
+        if job.address:
+            return await self._get(job.address, job)
+        for number, relative in enumerate(_layouts(job.name)):
+            if self._layout not in (None, number):
+                continue
+            try:
+                data = await self._get(self._remote.address(relative), job)
+            except FetchFault as fault:
+                if fault.kind != NOT_FOUND:
+                    raise
+                continue
+            self._layout = number
+            return data
+        address = (await self._indexed()).get(job.name)
+        if address is None:
+            raise FetchFault(kind=NOT_FOUND, detail="neither at its place nor in an index")
+        return await self._get(address, job)
+
+    async def _indexed(self) -> dict[str, str]:
+        """The remote's index by our names; empty where there is none."""
+        async with self._lock:
+            if self._index is None:
+                try:
+                    self._index = by_our_names(await _retried(self._remote.index, self._transfer))
+                except FetchFault as fault:
+                    logger.info("no index at %s (%s)", redacted(self._remote.url), fault)
+                    self._index = {}
+            return self._index
+
+    async def _get(self, address: str, job: Job) -> bytes:
+        sink = MemorySink()
+        limit = int(self._transfer.max_file_mb * 1e6)
+
+        async def once() -> bytes:
+            await self._remote.fetch(address, sink, limit)
+            data = sink.body()
+            if job.digest and digest_of(data) != job.digest:
+                sink.restart()
+                detail = f"expected {job.digest}, got {digest_of(data)} ({len(data):,} bytes)"
+                raise FetchFault(kind=MISMATCH, detail=detail, may_pass=True)
+            if not job.digest and _is_web_page(data):
+                raise FetchFault(kind=NO_FILE, detail=repr(data[:40]))
+            return data
+
+        return await _retried(once, self._transfer)
+
+
+def by_our_names(index: dict[str, str]) -> dict[str, str]:
+    """An index in which Lost & Found's prefixes are off, and the suffixes as they were."""
+    prefixes = (ANCESTOR_IMAGE_PREFIX, ANCESTOR_RECORD_PREFIX)
+    plain = {name: address for name, address in index.items() if not name.startswith(prefixes)}
+    for name, address in index.items():
+        for prefix in prefixes:
+            if name.startswith(prefix):
+                plain.setdefault(name.removeprefix(prefix), address)
+    return plain
+
+
+async def _retried(attempt: Callable[[], Awaitable[_Result]], transfer: Transfer) -> _Result:
+    """Try until it works, a fault will not pass, or `retries` are used up.
+
+    Waits double from half a second to a minute, each with jitter, so that 32 tasks do not come
+    back at once; a longer Retry-After of the server is respected, up to ten minutes' worth.
+    """
+    for number in range(transfer.retries + 1):
+        try:
+            return await attempt()
+        except FetchFault as fault:
+            tries = MISMATCH_TRIES if fault.kind == MISMATCH else transfer.retries + 1
+            if not fault.may_pass or number + 1 >= tries:
+                raise
+            wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**number) * random.uniform(0.5, 1)
+            if fault.after_s is not None:
+                wait_s = min(600.0, max(wait_s, fault.after_s))
+            await asyncio.sleep(wait_s)
+    msg = "unreachable: the last attempt returns or raises"
+    raise AssertionError(msg)
+
+
+def put(job: Job, data: bytes) -> None:
+    """Write a file to a temporary name beside its place, and rename it.
+
+    The lock of the store keeps other processes away; what a dead one left is written over.
+    """
+    folder, name = os.path.split(job.place)
+    temporary = f"{folder}/.{name}.part"
+    with open(temporary, "wb", buffering=0) as file:  # noqa: PTH123
+        view = memoryview(data)
+        while len(view):
+            view = view[file.write(view) or 0 :]
+    os.replace(temporary, job.place)  # noqa: PTH105
+
+
+def _layouts(name: str) -> Iterable[str]:
+    """Where a file may lie below a remote, the likeliest first."""
+    prefix = ANCESTOR_RECORD_PREFIX if name.lower().endswith(".json") else ANCESTOR_IMAGE_PREFIX
+    inner = os.path.splitext(name)[0][:NESTED_CHARACTERS]  # noqa: PTH122
+    return (name, f"{inner}/{name}", prefix + name, f"{inner}/{prefix}{name}")
+
+
+def _is_web_page(data: bytes) -> bool:
+    """Whether this is HTML, as servers send it with status 200 in place of what they lack."""
+    start = data[:64].lstrip().lower()
+    return start.startswith((b"<!doctype html", b"<html"))
+
+
+def _host(remote: Remote) -> str:
+    shown = redacted(remote.url)
+    return shown.partition("://")[2].partition("/")[0] or shown[-40:]
+
+
+def _summary(remote: Remote, jobs: Sequence[Job], outcome: Outcome, offline_help: str) -> str:
+    failed = sum(len(names) for names in outcome.faults.values())
+    lines = [f"{failed:,} of {len(jobs):,} files could not be fetched from {redacted(remote.url)}:"]
+    for kind, names in sorted(outcome.faults.items(), key=lambda item: -len(item[1])):
+        few = ", ".join(sorted(set(names))[:SHOWN])
+        more = ", ..." if len(set(names)) > SHOWN else ""
+        detail = outcome.details.get(kind, "")
+        lines.append(f"  {len(names):,} x {kind}{f' ({detail})' if detail else ''}: {few}{more}")
+    lines.append(
+        f"{outcome.done:,} were fetched and are in place; run again to fetch only the rest."
+    )
+    if outcome.done == 0:
+        lines.append(offline_help)
+    return "\n".join(lines)

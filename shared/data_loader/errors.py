@@ -6,7 +6,7 @@ SHOWN = 5  # how many examples an error names
 
 
 class DataListError(ValueError):
-    """A list, a store or a file is not what was asked for; the base of the errors of this package."""
+    """A list, a store or a file is not what was asked for; the base of this package's errors."""
 
 
 class MissingListError(DataListError, FileNotFoundError):

@@ -1,9 +1,10 @@
 """Writing whole files: to a temporary name in the same folder, then renamed over the old one."""
 
 import hashlib
+import itertools
 import json
 import os
-import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from shared.data_loader.errors import DataListError
 from shared.paths import shown
 
 DIGEST_LENGTH = 32  # hex digits of sha256 that lists keep: 128 bits
+_numbers = itertools.count()
 
 
 def digest_of(data: bytes) -> str:
@@ -26,18 +28,23 @@ def file_digest(path: str | os.PathLike[str]) -> str:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file whole or not at all; its folder is made where it is absent."""
+    write_with(path, lambda temporary: temporary.write_bytes(data))
+
+
+def write_with(path: Path, write: Callable[[Path], object]) -> None:
+    """Let a function write a file whole or not at all; its folder is made where it is absent.
+
+    Args:
+        path: the file.
+        write: writes to the temporary path that it is given.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(
-        prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent
-    )
+    temporary = path.with_name(f".{path.name[:60]}.{os.getpid()}-{next(_numbers)}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, 0o666 & ~_umask())  # noqa: PTH101 (mkstemp gives 0600)
-        os.replace(temporary, path)  # noqa: PTH105
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        write(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, obj: object) -> None:
@@ -52,19 +59,22 @@ def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         DataListError: the file is no JSON, or its JSON is no object.
     """
-    data = Path(path).read_bytes()
+    return parse_record(Path(path).read_bytes(), shown(Path(path)))
+
+
+def parse_record(data: bytes, where: str) -> dict[str, Any]:
+    """A record from its bytes.
+
+    Raises:
+        DataListError: they are no JSON object; `where` says in the error whose they are.
+    """
     try:
         record = json.loads(data)
-    except ValueError as error:
-        msg = f"{shown(Path(path))}: expected a JSON object, got {data[:60]!r} ({error})"
+    except (ValueError, RecursionError) as error:
+        msg = f"{where}: expected a JSON object, got {data[:60]!r} ({error})"
         raise DataListError(msg) from error
     if not isinstance(record, dict):
-        msg = f"{shown(Path(path))}: expected a JSON object, got {type(record).__name__}: {data[:60]!r}"
+        kind = type(record).__name__
+        msg = f"{where}: expected a JSON object, got {kind}: {data[:60]!r}"
         raise DataListError(msg)
     return record
-
-
-def _umask() -> int:
-    value = os.umask(0)
-    os.umask(value)
-    return value

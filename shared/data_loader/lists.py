@@ -20,7 +20,8 @@ DIGEST_HEADER = f"sha256, first {DIGEST_LENGTH} hex digits; of the image, then o
 _HEX = f"[0-9a-f]{{{DIGEST_LENGTH}}}"
 # Lines whose ids need no closer look; others go through `check_name` one by one.
 _PLAIN_LINES = re.compile(
-    rf"^([0-9A-Za-z_](?:[0-9A-Za-z_+,\-]|\.(?!\.)){{0,150}}(?<!\.)) ({_HEX}) ({_HEX})(?: (\.\w+))?$",
+    rf"^([0-9A-Za-z_](?:[0-9A-Za-z_+,\-]|\.(?!\.)){{0,150}}(?<!\.))"
+    rf" ({_HEX}) ({_HEX})(?: (\.\w+))?$",
     re.MULTILINE,
 )
 _LINE = re.compile(rf"(?P<id>.+) (?P<image>{_HEX}) (?P<record>{_HEX})(?: (?P<suffix>\.\w+))?")
@@ -131,6 +132,11 @@ def read_list(path: Path, dataset: str = "", step: str = "") -> DataList:
     return pinned
 
 
+def read_names(path: Path) -> list[str]:
+    """The ids of any list, sorted: of ours, or of one of Lost & Found's, wherever it lies."""
+    return list(read_list(path).ids)
+
+
 def _read_text(path: Path, dataset: str, step: str) -> str:
     try:
         data = path.read_bytes()
@@ -174,14 +180,12 @@ def _read_header(text: str, path: Path) -> dict[str, str]:
     for line in lines[1:]:
         key, _, value = line.removeprefix("#").partition(":")
         header[key.strip()] = value.strip()
-    for key, expected in (("digest", "sha256"), ("image suffix", "."), ("pairs", "")):
-        value = header.get(key)
-        if (
-            value is None
-            or not value.startswith(expected)
-            or (key == "pairs" and not value.isdecimal())
-        ):
-            msg = f"{shown(path)}: expected a header line '# {key}: {expected or '<number>'}...', got {value!r}"
+    for key, pattern in (("digest", "sha256"), ("image suffix", r"\."), ("pairs", r"\d+$")):
+        if re.match(pattern, header.get(key, "")) is None:
+            msg = (
+                f"{shown(path)}: expected a header line '# {key}: ...' ({pattern}), "
+                f"got {header.get(key)!r}"
+            )
             raise DataListError(msg)
     _check_suffix(header["image suffix"], f"{shown(path)}, header")
     return header
@@ -215,7 +219,8 @@ def _read_lines(text: str, start: int, header: Mapping[str, str], path: Path) ->
 def _read_line(line: str, where: str) -> tuple[str, str, str, str]:
     match = _LINE.fullmatch(line)
     if match is None:
-        msg = f"{where}: expected {_EXPECTED}, got {len(line.split())} fields; the line is {line[:160]!r}"
+        n = len(line.split())
+        msg = f"{where}: expected {_EXPECTED}, got {n} fields; the line is {line[:160]!r}"
         raise DataListError(msg)
     return (
         check_name(match["id"], f"in {where}"),
@@ -229,7 +234,10 @@ def _check_order(ids: Sequence[str], path: Path, first: int) -> None:
     ordered = sorted(ids)
     if ids != ordered:
         at = next(i for i, (a, b) in enumerate(zip(ids, ordered, strict=True)) if a != b)
-        msg = f"{shown(path)}, line {first + at}: expected ids in order: {ordered[at]!r} here, got {ids[at]!r}"
+        msg = (
+            f"{shown(path)}, line {first + at}: expected ids in order, so {ordered[at]!r} here, "
+            f"got {ids[at]!r}"
+        )
         raise DataListError(msg)
     if any(map(eq, ids, ids[1:])):
         at = next(i for i in range(1, len(ids)) if ids[i] == ids[i - 1])

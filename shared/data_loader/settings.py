@@ -30,7 +30,7 @@ class DatasetSettings:
     notebook_parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def parameters_for(self, notebook: str) -> dict[str, Any]:
-        """The parameters of a notebook (its path without `.ipynb`): the common ones, then its own."""
+        """The parameters of a notebook (its path without `.ipynb`): the common, then its own."""
         return {**self.parameters, **self.notebook_parameters.get(notebook, {})}
 
 
@@ -44,7 +44,8 @@ def dataset_settings(dataset: str) -> DatasetSettings:
     path = lists_folder(check_name(dataset, "of a data set")) / "dataset.toml"
     if not path.is_file():
         known = sorted(p.parent.name for p in path.parent.parent.glob("*/dataset.toml"))
-        msg = f"no data set {dataset!r}: {shown(path)} is absent; there are: {', '.join(known) or 'none'}"
+        there = ", ".join(known) or "none"
+        msg = f"no data set {dataset!r}: {shown(path)} is absent; there are: {there}"
         raise FileNotFoundError(msg)
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -87,6 +88,7 @@ def _part(table: dict[str, Any], key: str, path: Path, known: set[str] | None) -
         raise DataListError(msg)
     unknown = sorted(set(part) - known) if known is not None else []
     if unknown:
-        msg = f"{shown(path)}: unknown keys {unknown} in [{key}]; expected some of {sorted(known or [])}"
+        some = sorted(known or [])
+        msg = f"{shown(path)}: unknown keys {unknown} in [{key}]; expected some of {some}"
         raise DataListError(msg)
     return part

@@ -1,19 +1,15 @@
 """Stores: where pairs lie, and what is there."""
 
-import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from shared.data_loader.config import choice, option, source_of, source_options
-from shared.data_loader.names import check_name
-from shared.data_loader.pairs import Pair
+from shared.data_loader.names import check_name, split_name
+from shared.data_loader.pairs import NESTED_CHARACTERS, Place
 from shared.paths import data_folder
-
-logger = logging.getLogger(__name__)
-
-NESTED_CHARACTERS = 2  # a nested folder has one folder for each first two characters of the ids
 
 
 @dataclass(frozen=True)
@@ -26,7 +22,7 @@ class Store:
         nested: pairs lie in folders named by the first two characters of the id.
         remote: where missing files are fetched from: a URL (`http`, `https`, `s3`, `gs`, `hf` or
             any other of fsspec's) or a local path.
-        archive: a zip that is copied whole and unpacked into the folders.
+        archive: a zip, by its path or URL, that is copied whole and unpacked into the folders.
         remote_records: where records are fetched from, when not from `remote`.
         remote_options: options of fsspec for the remote.
     """
@@ -35,29 +31,13 @@ class Store:
     records: Path
     nested: bool = False
     remote: str | None = field(default=None, repr=False)
-    archive: Path | None = None
+    archive: str | Path | None = None
     remote_records: str | None = field(default=None, repr=False)
     remote_options: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
 
-    def image_path(self, name: str, suffix: str) -> str:
-        """Where the image of an id belongs."""
-        return (
-            f"{self.images}/{name[:NESTED_CHARACTERS]}/{name}{suffix}"
-            if self.nested
-            else f"{self.images}/{name}{suffix}"
-        )
-
-    def record_path(self, name: str) -> str:
-        """Where the record of an id belongs."""
-        return (
-            f"{self.records}/{name[:NESTED_CHARACTERS]}/{name}.json"
-            if self.nested
-            else f"{self.records}/{name}.json"
-        )
-
-    def pair(self, name: str, suffix: str) -> Pair:
-        """The pair of an id, where it belongs."""
-        return Pair(name, self.image_path(name, suffix), self.record_path(name))
+    def place(self, suffix: str) -> Place:
+        """Where pairs belong whose images end so."""
+        return Place(str(self.images), str(self.records), self.nested, suffix)
 
 
 def raw_store(dataset: str, source: str | None = None) -> Store:
@@ -69,17 +49,18 @@ def raw_store(dataset: str, source: str | None = None) -> Store:
     """
     check_name(dataset, "of a data set")
     folder = option("FOLDER", dataset)
-    images = Path(folder).expanduser() if folder else data_folder("1-data-collection", dataset)
+    images = _local(folder) if folder else data_folder("1-data-collection", dataset)
     apart = option("FOLDER_RECORDS", dataset)
     remote = source_of(dataset, source)
+    remote = _beside(remote)
     is_zip = remote is not None and remote.partition("?")[0].lower().endswith(".zip")
-    local_zip = Path(remote).expanduser() if remote and is_zip and "://" not in remote else None
+    layout = choice("STORE", ("auto", "flat", "nested"), dataset)
     return Store(
         images=images,
-        records=Path(apart).expanduser() if apart else images,
-        nested=choice("STORE", ("flat", "nested"), dataset) == "nested",
-        remote=None if local_zip else remote,
-        archive=local_zip,
+        records=_local(apart) if apart else images,
+        nested=layout == "nested" or (layout == "auto" and _is_nested(images)),
+        remote=None if is_zip else remote,
+        archive=remote if is_zip else None,
         remote_records=source_of(dataset, None, "SOURCE_RECORDS"),
         remote_options=source_options(dataset),
     )
@@ -91,3 +72,28 @@ def processed_store(dataset: str) -> Store:
         images=data_folder("2-data-processing/1-resize", dataset),
         records=data_folder("2-data-processing/2-enrich", dataset) / "countries",
     )
+
+
+def _beside(remote: str | None) -> str | None:
+    """A local folder's zip, where there is no such folder but a zip of its name."""
+    if remote is None or "://" in remote or Path(remote).expanduser().exists():
+        return remote
+    archive = Path(f"{remote.rstrip('/')}.zip").expanduser()
+    return str(archive) if archive.is_file() else remote
+
+
+def _local(path: str) -> Path:
+    return Path(path).expanduser().absolute()
+
+
+def _is_nested(folder: Path) -> bool:
+    """Whether a folder holds folders of two characters and no file of a pair."""
+    if not folder.is_dir():
+        return False
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if split_name(entry.name) is not None:
+                return False
+            if len(entry.name) <= NESTED_CHARACTERS and entry.is_dir():
+                return True
+    return False
