@@ -13,14 +13,13 @@ from types import FrameType
 
 from shared.data_loader import DataListError, dataset_settings
 from shared.paths import lists_folder, root, shown
-from shared.running import check, publish
 from shared.running.console import Console
 from shared.running.errors import RunError
 from shared.running.lock import only_runner
 from shared.running.parameters import resolve
 from shared.running.scheduler import Scheduler, default_jobs
 from shared.running.source import read_source
-from shared.running.tree import find_notebooks, select, select_run
+from shared.running.tree import before, find_notebooks, select, select_run
 
 FAILED, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 
@@ -43,6 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     console = Console()
     scheduler = _plan(options, console)
+    if not scheduler.parameters:
+        console.say(f"nothing runs before {options.before}")
+        return 0
     if options.list:
         for name, reason in scheduler.reasons():
             console.say(f"{name}: {f'runs: {reason}' if reason else 'up to date'}")
@@ -55,6 +57,8 @@ def _run(options: argparse.Namespace) -> int:
             console.say(f"\nfailed: {', '.join(failed)} (what went wrong is shown above)")
             return FAILED
         if options.publish:
+            from shared.running import publish  # nbformat takes seconds to import
+
             for name in scheduler.parameters:
                 console.say(publish.publish(options.dataset, name, scheduler.parameters[name]))
     return 0
@@ -65,7 +69,9 @@ def _plan(options: argparse.Namespace, console: Console) -> Scheduler:
     where = shown(lists_folder(options.dataset) / "dataset.toml")
     notebooks = select_run(find_notebooks(root()), settings.run, where)
     chosen = select(notebooks, options.first, options.last, options.only)
-    if not chosen:
+    if options.before:
+        chosen = before(chosen, options.before)
+    if not chosen and not options.before:
         msg = f"No notebook is left to run; those of '{options.dataset}': {', '.join(notebooks)}."
         raise RunError(msg)
     if options.publish and (options.parameters or not settings.synthetic):
@@ -77,6 +83,8 @@ def _plan(options: argparse.Namespace, console: Console) -> Scheduler:
 
 
 def _check() -> int:
+    from shared.running import check  # nbformat takes seconds to import
+
     faults = [fault for path in check.notebooks(root()) for fault in check.faults(path)]
     for fault in faults:
         print(fault)  # noqa: T201
@@ -89,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--dataset", default="demo", help="a folder of data-lists/ (default: demo)")
     add("--from", dest="first", metavar="NAME", help="begin with this notebook or folder")
     add("--to", dest="last", metavar="NAME", help="end with this notebook or folder")
+    add("--before", metavar="NAME", help="run only what comes before this notebook or folder")
     add("--only", action="append", default=[], metavar="NAME", help="run only this (repeatable)")
     add("--jobs", type=_positive, default=default_jobs(), help="notebooks of a folder side by side")
     add(

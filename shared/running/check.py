@@ -10,7 +10,7 @@ import nbformat
 from shared.paths import shown
 from shared.running.errors import RunError
 from shared.running.parameters import is_known_annotation
-from shared.running.source import is_parameters, read_notebook, read_source
+from shared.running.source import is_parameters, read_source
 from shared.running.tree import find_notebooks
 
 MAX_PICTURE_BYTES = 100_000
@@ -34,9 +34,9 @@ def faults(path: Path) -> list[str]:
         path: the notebook.
     """
     try:
-        notebook = read_notebook(path)
         source = read_source(path)
-    except RunError as error:
+        notebook = read_notebook(path)
+    except (RunError, nbformat.ValidationError) as error:
         return [str(error)]
     found = [*_metadata(notebook), *_parameters(notebook)]
     for name, parameter in source.parameters.items():
@@ -46,6 +46,11 @@ def faults(path: Path) -> list[str]:
             )
     found += [*_magics(notebook), *_counts(notebook), *outputs(notebook)]
     return [f"{shown(path)}: {fault}" for fault in found]
+
+
+def read_notebook(path: Path) -> nbformat.NotebookNode:
+    """Read a notebook, checked against the format."""
+    return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call, no-any-return]
 
 
 def outputs(notebook: nbformat.NotebookNode) -> Iterator[str]:

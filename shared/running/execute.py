@@ -11,7 +11,6 @@ import signal
 import sys
 import threading
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,36 +22,13 @@ from papermill.exceptions import (  # type: ignore[import-untyped, unused-ignore
     PapermillExecutionError,
 )
 
-from shared.running.source import read_notebook
+from shared.running.job import Job
 
 START_TIMEOUT_S = 120
 STARTS = 3  # a kernel whose port was taken in the meantime does not start
 _WATCH_EVERY_S = 0.2
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _HEAD_LINES = 6
-
-
-@dataclass(frozen=True)
-class Job:
-    """One notebook to run; paths are absolute.
-
-    Attributes:
-        source: the notebook.
-        executed: where its executed copy goes.
-        parameters: values by name.
-        result: where the result goes: JSON with `error` (a text, or null).
-        runner: the process that waits for it.
-    """
-
-    source: str
-    executed: str
-    parameters: dict[str, Any]
-    result: str
-    runner: int
-
-    def save(self, path: Path) -> None:
-        """Write the job to a file for the process that does it."""
-        path.write_text(json.dumps(asdict(self)), encoding="utf-8")
 
 
 class KernelManager(AsyncKernelManager):
@@ -115,7 +91,7 @@ def run(job: Job) -> str | None:
     Returns:
         What went wrong, with the cell and the traceback, or nothing.
     """
-    notebook = read_notebook(Path(job.source))
+    notebook = nbformat.read(job.source, as_version=4)  # type: ignore[no-untyped-call]
     executed = Path(job.executed)
     executed.parent.mkdir(parents=True, exist_ok=True)
     temporary = executed.with_name(f".{executed.stem}.{os.getpid()}.ipynb")

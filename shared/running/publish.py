@@ -10,7 +10,6 @@ import nbformat
 from shared.paths import root, shown
 from shared.running import check, state
 from shared.running.errors import RunError
-from shared.running.source import read_notebook
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]{6,}")
 _METADATA = {
@@ -36,13 +35,13 @@ def publish(dataset: str, notebook: str, parameters: dict[str, Any]) -> str:
         RunError: there is no such run, or its outputs may not be committed.
     """
     path = root() / f"{notebook}.ipynb"
-    source = read_notebook(path)
+    source = check.read_notebook(path)
     record = state.load(dataset, notebook)
     executed_path = state.executed_path(dataset, notebook)
     if record is None or record.identity.parameters != parameters or not executed_path.exists():
         msg = f"{notebook}: expected a finished run with the default parameters. Run it first."
         raise RunError(msg)
-    graft(source, read_notebook(executed_path), shown(path))
+    graft(source, check.read_notebook(executed_path), shown(path))
     faults = list(check.outputs(source))
     if faults:
         msg = f"{notebook} is not published: {'; '.join(faults)}"

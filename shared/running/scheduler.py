@@ -18,7 +18,7 @@ from shared.manifest import MANIFEST_VARIABLE
 from shared.paths import ROOT_VARIABLE, root, runs_folder
 from shared.running import state
 from shared.running.console import Console, Outcome
-from shared.running.execute import Job
+from shared.running.job import Job
 from shared.running.source import Source, modules_used, read_source
 from shared.running.tree import in_folders
 

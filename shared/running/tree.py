@@ -93,6 +93,16 @@ def select(
     return [name for name in chosen if not only or any(matches(name, pattern) for pattern in only)]
 
 
+def before(notebooks: Sequence[str], name: str) -> list[str]:
+    """Those of the notebooks that come before a notebook or folder.
+
+    Raises:
+        RunError: the name matches nothing.
+    """
+    _check_known(name, notebooks, "--before")
+    return list(notebooks[: _position(notebooks, name, min, 0)])
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """`" Did you mean 'x'?"`, or nothing where no known name is near."""
     near = difflib.get_close_matches(name, list(known), n=1)

@@ -4,35 +4,33 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 
 import shared
-from shared.running.scheduler import environment
 
 PACKAGE = Path(shared.__file__).parent
 
 
 def write_notebook(path: Path, *cells: str, parameters: str = 'dataset: str = "demo"') -> None:
     """A notebook of code cells, with a heading before each and a tagged parameters cell first."""
-    new = nbformat.v4
-    made = new.new_notebook(
-        metadata={"kernelspec": {"name": "python3", "display_name": "x", "language": "python"}}
-    )
-    made.cells = [new.new_markdown_cell(f"# {path.stem}", id="title")]
-    made.cells.append(
-        new.new_code_cell(parameters, id="parameters", metadata={"tags": ["parameters"]})
-    )
+    made = [_cell("markdown", "title", f"# {path.stem}"), _cell("code", "parameters", parameters)]
+    made[1]["metadata"]["tags"] = ["parameters"]
     for number, source in enumerate(cells, start=1):
-        made.cells.append(new.new_markdown_cell(f"## Step {number}", id=f"heading{number}"))
-        made.cells.append(new.new_code_cell(source, id=f"step{number}"))
+        made.append(_cell("markdown", f"heading{number}", f"## Step {number}"))
+        made.append(_cell("code", f"step{number}", source))
+    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": kernel}}
     path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(made, path)
+    path.write_text(json.dumps({**notebook, "cells": made}), encoding="utf-8")
+
+
+def _cell(kind: str, name: str, source: str) -> dict[str, Any]:
+    code = {"outputs": [], "execution_count": None} if kind == "code" else {}
+    return {"cell_type": kind, "id": name, "metadata": {}, "source": source, **code}
 
 
 @dataclass
@@ -102,7 +100,7 @@ def three_steps(pipeline: Pipeline) -> Pipeline:
     pipeline.notebook(
         "1-make/numbers",
         STEP,
-        'made = root() / "1-make/.data/numbers.json"\nmade.parent.mkdir(parents=True, exist_ok=True)',
+        'made = root() / "1-make/.data/numbers.json"\nmade.parent.mkdir(exist_ok=True)',
         "made.write_text(json.dumps(list(range(count))))",
         "report_outputs([made])",
         parameters='dataset: str = "demo"\ncount: int = 4  # how many',
@@ -127,9 +125,3 @@ def three_steps(pipeline: Pipeline) -> Pipeline:
         'report_outputs([made], headline={"sum": total}, report=page)',
     )
     return pipeline
-
-
-@pytest.fixture
-def notebook_environment() -> Callable[[Path], dict[str, str]]:
-    """What a notebook finds in its environment."""
-    return environment

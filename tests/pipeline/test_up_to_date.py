@@ -1,8 +1,6 @@
 """What is up to date is skipped, and every reason to run again is named."""
 
-import json
 import re
-import time
 from typing import Any
 
 
