@@ -119,17 +119,20 @@ run_here() {
     if [ -z "$python" ] && [ -x "$here/.venv/bin/python" ]; then python="$here/.venv/bin/python"; fi
     python="${python:-python3}"
     command -v "$python" >/dev/null || fail "no Python at '$python'; set PYTHON"
+    "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' ||
+        fail "expected Python 3.11 to 3.13, got $("$python" --version 2>&1) ($python); set PYTHON"
     cd "$here"
     exec "$python" -m shared.colab "$notebook" ${passed[@]+"${passed[@]}"}
 }
 
 read -r -a ssh_command <<<"${LOST_AND_FOUND_SSH:-ssh}"
+terminal=""
 remote_folder="${LOST_AND_FOUND_REMOTE_FOLDER:-lost-and-found}"
 
-remote() { # a command line for the other machine's shell; keeps its exit code
+remote() { # a command line for the other machine's shell, shown as $2; keeps its exit code
     local code=0
-    printf '+ %s %q %q\n' "${ssh_command[*]}" "$host" "$1"
-    [ -n "$dry_run" ] || "${ssh_command[@]}" "$host" "$1" || code=$?
+    printf '+ %s %s: %s\n' "${ssh_command[*]}" "$host" "${2:-$1}"
+    [ -n "$dry_run" ] || "${ssh_command[@]}" ${terminal:+"$terminal"} "$host" "$1" || code=$?
     [ "$code" != 255 ] || fail "no ssh connection to '$host' (try: ${ssh_command[*]} $host true)" 255
     return "$code"
 }
@@ -138,18 +141,21 @@ remote() { # a command line for the other machine's shell; keeps its exit code
 send_head() {
     local folder
     folder=$(quoted "$remote_folder")
+    git -C "$here" rev-parse --quiet --verify HEAD >/dev/null || fail "$here is no git repository"
     if [ -n "$(git -C "$here" status --porcelain --untracked-files=no)" ]; then
         say "note: uncommitted changes are not sent, only HEAD"
     fi
     say "send $(git -C "$here" rev-parse --short HEAD) to $host:$remote_folder"
-    git -C "$here" archive --format=tar HEAD | remote "set -e
+    archive_head | remote "set -e
 mkdir -p $folder/.cache && cd $folder
 touch .cache/sent && mv .cache/sent .cache/sent.before
 tar -xvf - | LC_ALL=C sort > .cache/sent
 LC_ALL=C comm -23 .cache/sent.before .cache/sent | while IFS= read -r name; do
     case \"\$name\" in */) ;; *) rm -f -- \"\$name\" ;; esac
-done"
+done" "(unpack into $folder)"
 }
+
+archive_head() { [ -n "$dry_run" ] || git -C "$here" archive --format=tar HEAD; }
 
 send_secrets() {
     [ -f "$here/.env" ] || fail "--send-env: there is no $here/.env"
@@ -191,22 +197,28 @@ bring_back() {
 
 # Does the same on another machine, over ssh.
 run_there() {
-    local command code=0 alone=()
+    local command line code=0 alone=()
     case "$host" in -*) fail "--host: expected user@machine, got '$host'" ;; esac
     if is_clone "$here"; then
-        send_head || fail "could not send the repository to $host" 1
+        send_head || fail "could not send the repository to $host" $?
         if [ -n "$send_env" ]; then send_secrets; fi
     else
         [ -n "$repo" ] || fail "this script lies alone: name the repository by --repo URL"
-        say "send this script to $host:$remote_folder"
-        remote "mkdir -p $(quoted "$remote_folder") && cat > $(quoted "$remote_folder")/run_colab.sh" <"${BASH_SOURCE[0]}"
-        alone=(--repo "$repo" ${branch:+--branch "$branch"})
+        say "send this script to $host"
+        remote "cat > $(quoted "$remote_folder.sh")" <"$here/$(basename "${BASH_SOURCE[0]}")"
+        alone=(env LOST_AND_FOUND_CLONE="$remote_folder")
     fi
-    command="cd $(quoted "$remote_folder") && "
-    if [ ${#alone[@]} -gt 0 ]; then command+="LOST_AND_FOUND_CLONE=. "; fi
-    command+=$(quoted bash run_colab.sh "$notebook" ${alone[@]+"${alone[@]}"} ${passed[@]+"${passed[@]}"})
+    command=(bash run_colab.sh "$notebook")
+    if [ ${#alone[@]} -gt 0 ]; then
+        command=("${alone[@]}" bash "$remote_folder.sh" "$notebook" --repo "$repo")
+        command+=(${branch:+--branch "$branch"})
+    fi
+    line=$(quoted "${command[@]}" ${passed[@]+"${passed[@]}"})
+    if [ ${#alone[@]} = 0 ]; then line="cd $(quoted "$remote_folder") && $line"; fi
     say "run on $host"
-    remote "$command" </dev/null || code=$?
+    if [ -t 0 ]; then terminal=-t; fi # so that Ctrl-C reaches the other machine
+    remote "$line" || code=$?
+    terminal=""
     bring_back || [ "$code" != 0 ] || code=1
     if [ "$code" != 0 ]; then fail "the run on $host failed with exit code $code, as shown above" "$code"; fi
 }

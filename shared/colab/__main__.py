@@ -160,9 +160,8 @@ def _processes(given: int | None, notebook: str) -> int:
 def _launcher(processes: int) -> list[str]:
     if processes == 1:
         return [sys.executable, "-u", "-m"]
-    torchrun = shutil.which("torchrun")
-    command = [torchrun] if torchrun else [sys.executable, "-m", "torch.distributed.run"]
-    return [*command, "--standalone", "--nproc_per_node", str(processes), "--module"]
+    torchrun = [sys.executable, "-m", "torch.distributed.run"]  # with this Python's own torch
+    return [*torchrun, "--standalone", "--nproc_per_node", str(processes), "--module"]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -21,7 +21,6 @@ from shared.colab.errors import ColabError
 
 _TORCH_FAMILY = ("torch", "torchvision", "torchaudio", "triton")
 _TORCH_PREFIXES = ("nvidia-", "cuda-")
-SUPPORTED = ((3, 11), (3, 14))  # from, and below; as in pyproject.toml
 
 
 def packages_folder(root: Path) -> Path | None:
@@ -37,14 +36,8 @@ def requirements(root: Path) -> str:
     """The lock's libraries in pip's format, with hashes, less those that the machine's torch is.
 
     Raises:
-        ColabError: this Python is too old or too new, or it has torch without torchvision.
+        ColabError: this Python has torch without torchvision.
     """
-    if not SUPPORTED[0] <= sys.version_info[:2] < SUPPORTED[1]:
-        found = ".".join(map(str, sys.version_info[:3]))
-        msg = (
-            f"Expected Python 3.11 to 3.13, got {found} ({sys.executable}). Set PYTHON to another."
-        )
-        raise ColabError(msg)
     lock = tomllib.loads((root / "poetry.lock").read_text(encoding="utf-8"))
     keeps_torch = has_torch()
     wanted = (package for package in lock["package"] if "main" in package["groups"])
