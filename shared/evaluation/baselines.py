@@ -14,8 +14,9 @@ from tqdm import tqdm
 from shared.evaluation.intervals import Floats
 from shared.evaluation.metrics import TOP
 from shared.evaluation.predictions import check_predictions
-from shared.training.images import Bytes
+from shared.training.images import Bytes, Preprocessing
 
+COLOUR_SIZE = Preprocessing(64, 36)  # pixels: colours need no detail
 BINS = 8  # a channel
 SHIFT = 5  # bits: 256 grey levels to 8 bins
 CHUNK_BYTES = 128 * 1024**2

@@ -1,7 +1,7 @@
 """What the report of `4-evaluation/country` says: its sentences, tables and limits."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -12,6 +12,7 @@ from shared.evaluation.metrics import FIGURE_TITLES
 from shared.evaluation.report import Card, Cell, Picture, Report, Section, Table
 from shared.evaluation.summary import Summary
 
+POOLED = {"log": "mean of log-probabilities", "mean": "mean of probabilities"}
 MODEL, MODEL_PLACES = "model, a photo", "model, all views of a place"
 
 
@@ -21,7 +22,7 @@ def country_report(
     is_synthetic: bool,
     figures: Mapping[str, Picture],
     mistakes: pd.DataFrame,
-    facts: Sequence[tuple[str, str]],
+    facts: Mapping[str, Any],
     few_places: int,
 ) -> Report:
     """The report of an evaluation of countries.
@@ -33,7 +34,7 @@ def country_report(
         figures: `comparison`, `map`, `confusion`, `reliability`, and `mistakes` where the photos
             may be shown.
         mistakes: rows of `metrics.confident_mistakes`.
-        facts: names and values of how it was made.
+        facts: what `metrics.json` says of how it was made.
         few_places: below this many places a country's figures are faint.
     """
     return Report(
@@ -51,7 +52,7 @@ def country_report(
             _mistakes(mistakes, figures.get("mistakes")),
         ],
         limits=_limits(summary, is_synthetic, few_places),
-        facts=facts,
+        facts=_facts(summary, facts),
     )
 
 
@@ -98,7 +99,7 @@ def _known_sentence(summary: Summary) -> str:
     photos = summary.units["photos"]
     if photos.known is None:
         return ""
-    return f" Of the countries that it knows it names {photos.known['top_1'].percent()}."
+    return f" Of the photos of countries that it knows it names {photos.known['top_1'].percent()}."
 
 
 def _cards(summary: Summary) -> list[Card]:
@@ -116,15 +117,15 @@ def _comparison(summary: Summary, picture: Picture) -> Section:
     for name, found in comparison_rows(summary).items():
         baseline = summary.baselines.get(name)
         difference = baseline.difference.get("top_1") if baseline else None
-        gain = Cell(difference.percent(sign=True) if difference else "")
+        gain = _difference_cell(difference) if difference else Cell("")
         figures = [_figure_cell(found.get(figure)) for figure in FIGURE_TITLES]
         rows.append([Cell(name), *figures, gain])
-    columns = ["", *FIGURE_TITLES.values(), "model is better by (top-1)"]
+    columns = ["", *FIGURE_TITLES.values(), "model better by (top-1)"]
     text = (
         "Each baseline was fit on the training list and guesses the same test photos. Nearest by "
         "colour gives the country of the training photo with the most alike colours; majority "
         "class always gives the most frequent country; chance draws by lot. The difference is "
-        "paired: each draw of the bootstrap takes the same places for both. Brackets: 95 % "
+        "paired: each draw of the bootstrap takes the same places for both. Small: 95 % "
         "intervals over places."
     )
     return Section("Against simple rules", [text], Table(columns, rows), [picture])
@@ -136,15 +137,16 @@ def _unknown(summary: Summary) -> Section:
     rows = [
         [
             Cell(row["name"]),
-            Cell(f"{row['photos']:,}", row["photos"]),
-            Cell(f"{row['places']:,}", row["places"]),
+            Cell(f"{row['photos']:,}", order=row["photos"]),
+            Cell(f"{row['places']:,}", order=row["places"]),
         ]
         for row in summary.unknown.to_dict("records")
     ]
     text = (
-        f"{len(summary.unknown)} countries of the test, with {summary.unknown['photos'].sum():,} "
-        f"photos ({100 * share:.1f} %), are no classes of the model: it can only be wrong there. "
-        f"They count as wrong in all figures above.{_known_sentence(summary)}"
+        f"For {_count(len(summary.unknown)).lower()} of the test, with "
+        f"{summary.unknown['photos'].sum():,} photos ({100 * share:.1f} %), the model has no "
+        "class: it can only be wrong there. They count as wrong in all figures above."
+        f"{_known_sentence(summary)}"
     )
     table = Table(["country", "photos", "places"], rows, is_sortable=True)
     return Section("Countries that the model does not know", [text], table)
@@ -171,8 +173,8 @@ def _country_row(row: Mapping[Any, Any], few_places: int) -> list[Cell]:
     return [
         Cell(name, is_faint=is_faint),
         Cell(row["continent"], is_faint=is_faint),
-        Cell(f"{row['photos']:,}", row["photos"], is_faint=is_faint),
-        Cell(f"{row['places']:,}", row["places"], is_faint=is_faint),
+        Cell(f"{row['photos']:,}", order=row["photos"], is_faint=is_faint),
+        Cell(f"{row['places']:,}", order=row["places"], is_faint=is_faint),
         *(_class_cell(row, name, is_faint) for name in ("recall", "precision", "f1")),
         Cell(taken_for, is_faint=is_faint),
     ]
@@ -181,9 +183,10 @@ def _country_row(row: Mapping[Any, Any], few_places: int) -> list[Cell]:
 def _class_cell(row: Mapping[Any, Any], name: str, is_faint: bool) -> Cell:
     found = Interval(row[name], row[f"{name}_lower"], row[f"{name}_upper"])
     if math.isnan(found.value):
-        return Cell("none", -1.0, is_faint=True)
-    bar = None if math.isnan(found.lower) else found
-    return Cell(f"{100 * found.value:.0f} %", round(found.value, 6), bar, is_faint)
+        return Cell("none", order=-1.0, is_faint=True)
+    bar = None if math.isnan(found.lower) or name == "f1" else found
+    text = f"{100 * found.value:.0f} %"
+    return Cell(text, order=round(found.value, 6), share=bar, is_faint=is_faint)
 
 
 def _confidence(summary: Summary, picture: Picture) -> Section:
@@ -215,7 +218,7 @@ def _mistakes(mistakes: pd.DataFrame, picture: Picture | None) -> Section:
             Cell(row["id"]),
             Cell(name_of(row["true_code"])),
             Cell(name_of(row["pred_code"])),
-            Cell(f"{100 * row['confidence']:.1f} %", row["confidence"]),
+            Cell(f"{100 * row['confidence']:.1f} %", order=row["confidence"]),
         ]
         for row in mistakes.to_dict("records")
     ]
@@ -237,7 +240,7 @@ def _limits(summary: Summary, is_synthetic: bool, few_places: int) -> list[str]:
     found += [
         "Intervals cover which places happened to be in the test. They do not cover the luck of "
         "one training run: train with several seeds to see that.",
-        f"{few} countries have fewer than {few_places} places here; their figures say little. An "
+        f"{_count(few)} with fewer than {few_places} places here: their figures say little. An "
         "interval without width means that all places of a country agree, not that it is certain.",
         "The test comes from the same source as the list it was split from. Photos of another "
         "source, season or camera are harder.",
@@ -246,12 +249,47 @@ def _limits(summary: Summary, is_synthetic: bool, few_places: int) -> list[str]:
     return found
 
 
+def _facts(summary: Summary, facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How the figures were made, for readers."""
+    photos, places = (summary.units[unit].table for unit in ("photos", "places"))
+    model, test, drawn = facts["model"], facts["test_list"], facts["intervals"]
+    size = model["preprocessing"]
+    size = f"{size['width']} x {size['height']} pixels ({size['fit']})"
+    kind = " (synthetic)" if facts["dataset"]["is_synthetic"] else ""
+    source, pooled = facts["baselines_from"], POOLED[facts["pooling"]]
+    return [
+        ("Data set", f"{facts['dataset']['name']}{kind}"),
+        ("Test", f"{len(photos):,} photos of {len(places):,} places, {test['name']}"),
+        ("Digest of the test list", test["digest"]),
+        ("Places also trained on", str(facts["places_in_test_and_training"])),
+        ("Model", f"{model['backbone']}, {size}, {len(model['classes'])} countries"),
+        ("Trained on", f"{model['trained_on'] or 'see its folder'}, seed {model['seed']}"),
+        ("Digest of the weights", model["weights_digest"]),
+        ("Baselines from", f"{source['dataset']}, {source['list']}"),
+        ("Views of a place", pooled),
+        (
+            "Intervals",
+            f"{100 * drawn['level']:.0f} %, percentile bootstrap over {drawn['over']}, "
+            f"{drawn['draws']:,} draws, seed {drawn['seed']}",
+        ),
+    ]
+
+
 def _figure_cell(found: Interval | None) -> Cell:
     if found is None:
         return Cell("")
     is_exact = found.lower == found.value == found.upper
-    return Cell(f"{100 * found.value:.1f} %" if is_exact else found.percent())
+    return Cell(f"{100 * found.value:.1f} %", "" if is_exact else _between(found))
+
+
+def _difference_cell(found: Interval) -> Cell:
+    low, high = 100 * found.lower, 100 * found.upper
+    return Cell(f"{100 * found.value:+.1f} points", f"{low:+.1f} to {high:+.1f}")
 
 
 def _between(found: Interval) -> str:
     return f"{100 * found.lower:.1f} to {100 * found.upper:.1f}"
+
+
+def _count(n_countries: int) -> str:
+    return f"{n_countries or 'No'} countr{'y' if n_countries == 1 else 'ies'}"

@@ -42,19 +42,18 @@ def new_figure(width: float, height: float, note: str) -> Figure:
     return figure
 
 
-def save_figure(figure: Figure, path: Path, colours: int = 0) -> Path:
+def save_figure(figure: Figure, path: Path, colours: int = 256) -> Path:
     """Write a figure as PNG, under its name only when it is whole.
 
     Args:
         figure: the figure.
         path: the file.
-        colours: at most 256, to cut a figure with photos to a palette, a third of the size; 0: no.
+        colours: of the file's palette, at most 256; a third of the size of full colour.
     """
     data = io.BytesIO()
     figure.savefig(data, format="png", metadata={"Software": None})
     image = Image.open(data).convert("RGB")
-    if colours:
-        image = image.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    image = image.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     image.save(temporary, format="png", optimize=True)
@@ -91,8 +90,8 @@ def confusion_figure(counts: NDArray[np.int64], codes: Sequence[str], note: str)
     labels = [f"{short_name(codes[r])}  ({counts[r].sum()})" for r in rows]
     axes.set_yticks(range(len(rows)), labels)
     axes.tick_params(labelsize=size, length=0)
-    axes.set_xlabel("guessed country")
-    axes.set_ylabel("true country (photos)")
+    axes.set_xlabel("guessed country", fontsize=9)
+    axes.set_ylabel("true country (photos)", fontsize=9)
     _draw_continents(axes, [codes[r] for r in rows], [codes[c] for c in columns])
     if n <= MANY_CLASSES:
         for row, column in zip(*np.nonzero(shares[:, columns] >= 0.005), strict=True):
@@ -101,8 +100,8 @@ def confusion_figure(counts: NDArray[np.int64], codes: Sequence[str], note: str)
             text = f"{100 * share:.0f}"
             axes.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)
     bar = figure.colorbar(image, ax=axes, shrink=0.6, ticks=[0, 0.05, 0.25, 0.5, 1])
-    bar.ax.set_yticklabels(["0", "5 %", "25 %", "50 %", "100 %"])
-    bar.set_label("share of the true country's photos")
+    bar.ax.set_yticklabels(["0", "5 %", "25 %", "50 %", "100 %"], fontsize=8)
+    bar.set_label("share of the true country's photos", fontsize=9)
     bar.outline.set_visible(False)
     return figure
 
@@ -137,12 +136,12 @@ def reliability_figure(calibrations: Sequence[Calibration], note: str) -> Figure
         upper.set_title(f"{found.kind} bins: ECE {found.ece.percent()}", fontsize=10)
         upper.set(xlim=(0, 1), ylim=(-0.02, 1.02))
         lower.bar(bins["confidence"], bins["n"], width=0.02, color=BLUE)
-        lower.set_xlabel("confidence: probability of the guess")
+        lower.set_xlabel("confidence: probability of the guess", fontsize=9)
         for axes in (upper, lower):
             plain(axes)
-    grid[0, 0].set_ylabel("share that is right")
-    grid[1, 0].set_ylabel("photos")
-    grid[0, 0].legend(loc="upper left", frameon=False, fontsize=8)
+    grid[0, 0].set_ylabel("share that is right", fontsize=9)
+    grid[1, 0].set_ylabel("photos", fontsize=9)
+    grid[0, 0].legend(loc="lower right", frameon=False, fontsize=8)
     return figure
 
 
@@ -221,29 +220,14 @@ def _draw_interval(axes: Axes, found: Interval, height: float, colour: str) -> N
 
 
 def _draw_continents(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
-    """Lines between the continents, and their names on the right and on top."""
-    for codes, line, is_row in ((rows, axes.axhline, True), (columns, axes.axvline, False)):
+    """Lines between the continents, and their names on the right."""
+    for codes, line in ((rows, axes.axhline), (columns, axes.axvline)):
         continents = np.asarray([continent_of(code) for code in codes])
         starts = np.flatnonzero(np.r_[True, continents[1:] != continents[:-1]])
         for start, end in zip(starts, [*starts[1:], len(codes)], strict=True):
             if start:
                 line(start - 0.5, color=GREY, linewidth=0.8)
-            if not is_row:
-                _name_continent(
-                    axes, str(continents[start]), (start + end - 1) / 2, int(end - start)
-                )
-
-
-def _name_continent(axes: Axes, name: str, middle: float, count: int) -> None:
-    axes.annotate(
-        name,
-        (middle, 1),
-        (0, 4),
-        xycoords=("data", "axes fraction"),
-        textcoords="offset points",
-        ha="left" if count < 2 else "center",
-        va="bottom",
-        fontsize=8,
-        color=GREY,
-        rotation=35 if count < 4 else 0,
-    )
+            if codes is rows:
+                middle, name = (start + end - 1) / 2, str(continents[start])
+                place = axes.get_yaxis_transform()  # x in parts of the axes, y in rows
+                axes.text(1.01, middle, name, transform=place, va="center", fontsize=8, color=GREY)

@@ -1,12 +1,13 @@
 """Which model is evaluated: a data set's best checkpoint, or a folder; and its test photos."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from shared.data_loader import Pair, read_records
+from shared.data_loader import Pair, dataset_settings, read_records
 from shared.manifest import fingerprint
 from shared.paths import data_folder, lists_folder, root, shown
 from shared.processing.places import place_keys
@@ -63,6 +64,32 @@ def find_checkpoint(dataset: str, checkpoint: str = "", task: str = "country") -
         )
         raise FileNotFoundError(msg)
     return CheckpointPlace(folder, "")
+
+
+def model_facts(
+    dataset: str, checkpoint: CheckpointPlace, config: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What `metrics.json` says of the data set and the model: nothing of time or machine.
+
+    Args:
+        dataset: the data set that is evaluated on.
+        checkpoint: where the model lies.
+        config: its `config.json`.
+    """
+    settings = dataset_settings(dataset)
+    return {
+        "task": config["task"],
+        "dataset": {"name": dataset, "title": settings.title, "is_synthetic": settings.synthetic},
+        "model": {
+            "trained_on": checkpoint.dataset or None,
+            "backbone": config["backbone"],
+            "classes": config["classes"],
+            "preprocessing": config["preprocessing"],
+            "lists": config["lists"],
+            "seed": config["seed"],
+            "weights_digest": checkpoint.digest,
+        },
+    }
 
 
 def truth_of(pairs: Sequence[Pair]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import shapely
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -19,7 +19,8 @@ ROBINSON = "+proj=robin +datum=WGS84"
 FEW_PLACES = 10  # below, a country's accuracy says little: it is hatched
 SEA, LAND = "#f4f7fa", "#dde1e6"
 COLOURS = "viridis"
-SMALL_KM2 = 40_000.0  # on the map smaller countries are marked by a dot
+STEPS = [step / 10 for step in range(11)]  # shares of one colour each
+SMALL_KM2 = 40_000.0  # on the map, about 12 pixels: what is smaller gets a dot
 
 
 def accuracy_map(countries: pd.DataFrame, note: str, few_places: int = FEW_PLACES) -> Figure:
@@ -36,24 +37,24 @@ def accuracy_map(countries: pd.DataFrame, note: str, few_places: int = FEW_PLACE
         The figure.
     """
     tested = countries[countries["photos"] > 0].reset_index(drop=True)
-    figure = new_figure(10, 5.4, note)
+    figure = new_figure(10, 4.9, note)
     axes = figure.add_subplot()
     outlines = world_outlines().to_crs(ROBINSON)
     _draw_world(axes, outlines)
     shapes = outlines.merge(tested, on="code")
-    colour = ScalarMappable(Normalize(0, 1), colormaps[COLOURS])
+    colour = ScalarMappable(BoundaryNorm(STEPS, 256), colormaps[COLOURS])
     is_few = shapes["places"] < few_places
     for part, hatch in ((shapes[~is_few], None), (shapes[is_few], "//////")):
         if len(part):
             filled = colour.to_rgba(part["recall"].to_numpy())
             part.plot(ax=axes, color=filled, edgecolor="white", linewidth=0.4, hatch=hatch)
-    seen = set(shapes["code"][shapes.to_crs("EPSG:6933").area / 1e6 >= SMALL_KM2])
+    seen = set(shapes["code"][shapes.area / 1e6 >= SMALL_KM2])
     dots = tested[~tested["code"].isin(seen)]
     _draw_dots(axes, dots, colour, few_places)
-    bar = figure.colorbar(colour, ax=axes, shrink=0.62, pad=0.01, ticks=[0, 0.25, 0.5, 0.75, 1])
-    bar.ax.set_yticklabels(["0", "25 %", "50 %", "75 %", "100 %"])
+    bar = figure.colorbar(colour, ax=axes, shrink=0.8, pad=0.01, ticks=STEPS[::2])
+    bar.ax.set_yticklabels([f"{100 * step:.0f} %" for step in STEPS[::2]], fontsize=8)
     total = f"n = {tested['photos'].sum():,} photos, {tested['places'].sum():,} places"
-    bar.set_label(f"right country, share of photos\n{total}, {len(tested)} countries")
+    bar.set_label(f"right country, share of photos\n{total}, {len(tested)} countries", fontsize=9)
     bar.outline.set_visible(False)
     _draw_legend(axes, few_places, has_dots=len(dots) > 0)
     return figure
@@ -92,4 +93,11 @@ def _draw_legend(axes: Axes, few_places: int, has_dots: bool) -> None:
         ring = Line2D([], [], marker="o", linestyle="", color="white", markeredgecolor=INK)
         ring.set_label(f"small country (grey ring: {few})")
         entries.append(ring)
-    axes.legend(handles=entries, loc="lower left", frameon=False, fontsize=8)
+    axes.legend(
+        handles=entries,
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0.02),
+        ncols=3,
+        frameon=False,
+        fontsize=8,
+    )

@@ -28,12 +28,14 @@ class Cell:
 
     Attributes:
         text: what it shows.
+        detail: a smaller line below, such as an interval.
         order: the number that the column is sorted by; None sorts by the text.
         share: draws a bar of this share of the cell, with its interval, where given.
         is_faint: shown in grey, for what has little weight.
     """
 
     text: str
+    detail: str = ""
     order: float | None = None
     share: Interval | None = None
     is_faint: bool = False
