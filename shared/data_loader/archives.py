@@ -12,9 +12,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from shared.data_loader.config import Transfer
-from shared.data_loader.download import Job, fetch_whole, open_remote, put
+from shared.data_loader.download import fetch_whole, open_remote, put
 from shared.data_loader.errors import DataListError, UnsafeNameError
 from shared.data_loader.files import write_bytes
+from shared.data_loader.finding import Job
 from shared.data_loader.names import RECORD_SUFFIX, check_name, split_name
 from shared.data_loader.places import memory_folder, short_key
 from shared.data_loader.redaction import redacted
@@ -52,8 +53,8 @@ def unpack_archive(store: Store, transfer: Transfer, offline_help: str) -> None:
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
         copy.unlink()
         msg = (
-            f"{redacted(source)}: expected a whole zip without a password, got: {error}; the copy is "
-            "deleted, and made anew by the next run"
+            f"{redacted(source)}: expected a whole zip without a password, got: {error}; the copy "
+            "is deleted, and made anew by the next run"
         )
         raise DataListError(msg) from error
     write_bytes(marker, json.dumps(identity).encode())
@@ -93,8 +94,8 @@ def _entries(
         identity = check_name(parts[0], f"in {redacted(source)}")
         if info.file_size > limit:
             msg = (
-                f"{redacted(source)}: {info.filename[:120]!r} has {info.file_size:,} bytes, expected at "
-                f"most {limit:,} (option MAX_FILE_MB)"
+                f"{redacted(source)}: {info.filename[:120]!r} has {info.file_size:,} bytes, "
+                f"expected at most {limit:,} (option MAX_FILE_MB)"
             )
             raise DataListError(msg)
         place = store.place(parts[1])

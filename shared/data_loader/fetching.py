@@ -8,8 +8,9 @@ from typing import Any
 
 from shared.data_loader.archives import unpack_archive
 from shared.data_loader.config import PREFIX, transfer
-from shared.data_loader.download import Job, by_our_names, fetch, fetch_index, open_remote
+from shared.data_loader.download import fetch, fetch_index, open_remote
 from shared.data_loader.errors import first_few
+from shared.data_loader.finding import Job, by_our_names
 from shared.data_loader.listing import list_pairs
 from shared.data_loader.listing_cache import forget
 from shared.data_loader.lists import DataList

@@ -129,7 +129,7 @@ def _read_json(page: bytes, url: str) -> Index:
         entries = next((value for value in entries.values() if isinstance(value, list)), None)
     if not isinstance(entries, list):
         msg = (
-            f"{redacted(url)}: expected a JSON list of names, or of objects that have a 'name', got "
+            f"{redacted(url)}: expected a JSON list of names, or of objects with a 'name', got "
             f"{page[:80]!r}"
         )
         raise DataListError(msg)

@@ -189,8 +189,8 @@ class _Criteria:
         absent = sorted((self.ids or set()) - there.keys())
         if absent:
             msg = (
-                f"{len(absent):,} of the {len(self.ids or ()):,} ids asked for have no whole pair in "
-                f"the store:\n{first_few(absent)}"
+                f"{len(absent):,} of the {len(self.ids or ()):,} ids asked for have no whole pair "
+                f"in the store:\n{first_few(absent)}"
             )
             raise DataListError(msg)
 

@@ -65,12 +65,8 @@ class WebRemote:
         """The files that the server's index names, with those of the folders just below it."""
         found = await self._read_page(self._page())
         folders = found.folders[:MAX_FOLDERS]
-        # a store nested by two characters; other folders (Parent Directory, thumbs) are not entered
-        inner = [
-            url
-            for url in folders
-            if len(unquote(urlsplit(url).path.rstrip("/")).rpartition("/")[2]) <= 2
-        ]
+        # those of a store nested by two characters; others (thumbs, backups) are not entered
+        inner = [url for url in folders if len(_folder_name(url)) <= NESTED_CHARACTERS]
         for start in range(0, len(inner), self._transfer.concurrency):
             some = inner[start : start + self._transfer.concurrency]
             for page in await asyncio.gather(*(self._read_page(url) for url in some)):
