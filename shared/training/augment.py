@@ -7,12 +7,14 @@ contrast and saturation of 0.5 to 1.5 with a hue shift of 0.1 turns.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+Change = Callable[[Tensor, Tensor], Tensor]
 GREY = (0.2989, 0.587, 0.114)  # ITU-R 601-2, as torchvision weighs the channels
 
 

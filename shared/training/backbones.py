@@ -76,8 +76,11 @@ def build_backbone(name: str, n_outputs: int, weights: str = "none") -> nn.Modul
         return _with_quick_norms(_with_head(get_model(name, weights=None), n_outputs))
     is_default = weights == "default"
     state = _default_weights(name) if is_default else read_weights(Path(weights))
-    width = _head_width(state)
-    model = _with_head(get_model(name, weights=None), width)
+    model = get_model(name, weights=None)
+    # The file's own number of classes, so that all of it can be held to the network.
+    *_, (head, _) = model.named_modules()
+    bias = state.get(f"{head}.bias")
+    model = model if bias is None else _with_head(model, len(bias))
     try:
         model.load_state_dict(state, strict=True)
     except RuntimeError as error:
@@ -140,11 +143,6 @@ def _with_quick_norms(model: nn.Module) -> nn.Module:
         if isinstance(layer, nn.BatchNorm2d):
             layer.momentum = 0.1
     return model
-
-
-def _head_width(state: Mapping[str, Tensor]) -> int:
-    """The number of classes that weights were made for: the length of the last bias."""
-    return int(state[list(state)[-1]].shape[0])
 
 
 def _default_weights(name: str) -> dict[str, Tensor]:

@@ -65,7 +65,8 @@ class Checkpoint:
         """
         wanted = (self.preprocessing.height, self.preprocessing.width, 3)
         if images.ndim != 4 or images.shape[1:] != wanted or images.dtype != np.uint8:
-            msg = f"Expected bytes of shape (N, {wanted}), but got {images.dtype} {images.shape}"
+            shape = f"(N, {wanted[0]}, {wanted[1]}, 3)"
+            msg = f"Expected uint8 {shape} images, but got {images.dtype} {images.shape}"
             raise ValueError(msg)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         model = self.model.to(device).eval()

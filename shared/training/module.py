@@ -1,13 +1,15 @@
 """The Lightning module: bytes to floats, augmentation, network, loss, measures, optimiser."""
 
+import math
 from collections.abc import Mapping
+from functools import partial
 
 import lightning as L
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
-from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR, StepLR
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, StepLR
 from torchmetrics import MeanMetric
 
 from shared.training.augment import augment, draw
@@ -15,6 +17,8 @@ from shared.training.backbones import Normalisation, head_of
 from shared.training.batches import Batch
 from shared.training.objectives import FILLER, Objective
 from shared.training.settings import FitSettings
+
+WARM_UP = 0.25  # share of the steps in which "one-cycle" raises the learning rate
 
 
 def as_floats(images: Tensor) -> Tensor:
@@ -104,7 +108,7 @@ class Training(L.LightningModule):
             weight_decay=settings.weight_decay,
         )
         n_steps = int(self.trainer.estimated_stepping_batches)
-        schedule, interval = build_schedule(optimizer, settings, rates, n_steps)
+        schedule, interval = build_schedule(optimizer, settings, n_steps)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": interval},
@@ -116,15 +120,30 @@ class Training(L.LightningModule):
 
 
 def build_schedule(
-    optimizer: Optimizer, settings: FitSettings, rates: list[float], n_steps: int
+    optimizer: Optimizer, settings: FitSettings, n_steps: int
 ) -> tuple[LRScheduler, str]:
     """How the learning rate changes, and whether it does so by `"epoch"` or by `"step"`.
 
     `"step"` multiplies it every `schedule_every` epochs, `"cosine"` lowers it to zero,
     `"one-cycle"` raises it over the first quarter of the steps and then lowers it to zero.
     """
-    if settings.schedule == "cosine":
-        return CosineAnnealingLR(optimizer, n_steps), "step"
-    if settings.schedule == "one-cycle":
-        return OneCycleLR(optimizer, rates, total_steps=n_steps, pct_start=0.25), "step"
-    return StepLR(optimizer, settings.schedule_every, settings.schedule_factor), "epoch"
+    if settings.schedule == "step":
+        return StepLR(optimizer, settings.schedule_every, settings.schedule_factor), "epoch"
+    share = WARM_UP if settings.schedule == "one-cycle" else 0.0
+    return LambdaLR(optimizer, partial(share_of_rate, n_steps=n_steps, warm_up=share)), "step"
+
+
+def share_of_rate(step: int, n_steps: int, warm_up: float) -> float:
+    """The share of the largest learning rate at a step: up in a line, then down in half a cosine.
+
+    torch's own OneCycleLR divides by zero when there are four steps or fewer.
+
+    Args:
+        step: from 0.
+        n_steps: of the whole training.
+        warm_up: the share of the steps that it goes up; from a twenty-fifth.
+    """
+    n_up = round(warm_up * n_steps)
+    if step < n_up:
+        return 1 / 25 + (1 - 1 / 25) * step / n_up
+    return 0.5 * (1 + math.cos(math.pi * (step - n_up) / max(1, n_steps - n_up)))

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchmetrics import MetricCollection
+from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 FILLER = -1  # the class of photos that only fill a batch up
@@ -31,6 +31,34 @@ class Objective(Protocol):
 
     def facts(self) -> dict[str, Any]:
         """Its settings as plain values, for a checkpoint and a fingerprint."""
+
+
+class BalancedAccuracy(Metric):
+    """The mean over classes of the share of their photos that are right.
+
+    Classes without photos do not count. (torchmetrics' macro average counts them as 0 as soon as
+    one of them is guessed.)
+    """
+
+    right: Tensor
+    photos: Tensor
+
+    def __init__(self, n_classes: int) -> None:
+        super().__init__()
+        for name in ("right", "photos"):
+            self.add_state(name, torch.zeros(n_classes, dtype=torch.long), dist_reduce_fx="sum")
+
+    def update(self, outputs: Tensor, targets: Tensor) -> None:
+        """Count (N, n_classes) outputs and their (N,) classes."""
+        n_classes = len(self.photos)
+        is_right = outputs.argmax(dim=1) == targets
+        self.photos += torch.bincount(targets, minlength=n_classes)
+        self.right += torch.bincount(targets[is_right], minlength=n_classes)
+
+    def compute(self) -> Tensor:
+        """The balanced accuracy, 0..1."""
+        is_there = self.photos > 0
+        return (self.right[is_there] / self.photos[is_there]).mean()
 
 
 class Classification(nn.Module):
@@ -70,9 +98,7 @@ class Classification(nn.Module):
         tops = {
             f"top{k}": MulticlassAccuracy(n, top_k=k, average="micro") for k in (1, 3, 5) if k <= n
         }
-        return MetricCollection(
-            {**tops, "balanced": MulticlassAccuracy(n, average="macro")}, compute_groups=False
-        )
+        return MetricCollection({**tops, "balanced": BalancedAccuracy(n)}, compute_groups=False)
 
     def facts(self) -> dict[str, Any]:
         """The label smoothing and the weights of the classes."""
