@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import numpy as np
 import torch
 
 from shared.runs import read_records
@@ -21,11 +22,13 @@ from shared.training.epochs import Epochs
 from shared.training.module import Training
 from shared.training.settings import FitSettings
 from shared.training.state import SafetensorsIO, load_state
+from shared.training.unfolding import is_folded, unfold_batch_norms
 from shared.training.writer import STATE, Task, Writer, fingerprint
 
 logger = logging.getLogger(__name__)
 
 ANEW, GO_ON, FINISHED = 0, 1, 2
+FOR_STATISTICS = 256  # photos that folded batch norms get their statistics from
 CHATTY = ("lightning.pytorch", "lightning.fabric")  # loggers that advertise and repeat themselves
 
 
@@ -84,7 +87,7 @@ def fit(
     torch.set_num_threads(max(1, settings.threads // distributed.local_world_size()))
     L.seed_everything(settings.seed, verbose=False)
     device = choose_device(settings.accelerator)
-    training = _training(task, settings)
+    training = _training(task, settings, train)
     loaders = _loaders(train, validation, settings, device)
     writer = Writer(task, settings, folder, mark, wandb_mode, plan == GO_ON)
     epochs = Epochs(
@@ -170,14 +173,24 @@ def _result(folder: Path, was_done: bool) -> FitResult:
     return FitResult(folder / "best", folder / "last", history, best_epoch, was_done)
 
 
-def _training(task: Task, settings: FitSettings) -> Training:
+def _training(task: Task, settings: FitSettings, train: Split) -> Training:
     """The module to train. Default weights are downloaded by one process a machine."""
     with distributed.one_process_first():
         model = build_backbone(settings.backbone, task.objective.n_outputs, settings.weights)
     # Random weights have nothing to keep, so the backbone learns as fast as the head.
     factor = 1.0 if settings.weights == "none" else settings.backbone_lr_factor
     normalisation = Normalisation.of(settings.normalisation, settings.weights)
+    if settings.weights not in ("none", "default") and is_folded(model):
+        logger.info("The weights' batch norms are folded: taken apart, to be trained on")
+        unfold_batch_norms(model, normalisation.apply(_first_photos(train)))
     return Training(model, task.objective, settings, normalisation, factor)
+
+
+def _first_photos(split: Split) -> torch.Tensor:
+    """(N, 3, H, W) pixels in 0..1 of photos spread over a split."""
+    rows = np.arange(len(split.images)) if split.rows is None else split.rows
+    spread = rows[np.linspace(0, len(rows) - 1, min(len(rows), FOR_STATISTICS)).astype(int)]
+    return torch.from_numpy(split.images[spread]).permute(0, 3, 1, 2).float() / 255
 
 
 def _loaders(
