@@ -7,6 +7,7 @@ import io
 import os
 import re
 import tempfile
+import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -97,6 +98,8 @@ def _read_jpeg_header(data: bytes) -> ImageHeader:
             orientation = _orientation(data[start:end])
         position = end
         if marker == _SCAN:
+            if data.endswith(b"\xff\xd9"):  # mostly: the rest of the walk can be saved
+                break
             found = _END_OF_SCAN.search(data, end)
             if found is None:
                 detail = f"no end mark in {len(data)} bytes of JPEG"
@@ -136,10 +139,12 @@ def _segment(data: bytes, position: int) -> tuple[int, int, int]:
 def _orientation(exif: bytes) -> int:
     entries = Image.Exif()
     try:
-        entries.load(exif)
-        value = entries.get(ORIENTATION_TAG, 1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of damaged metadata, which is dropped anyway
+            entries.load(exif)
+            value = entries.get(ORIENTATION_TAG, 1)
     except (SyntaxError, ValueError, OSError, zlib.error):
-        return 1  # damaged metadata is dropped like all other: the photo itself may be sound
+        return 1  # the photo itself may be sound
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 import cv2
 from tqdm import tqdm
 
+from shared.data_loader.files import write_bytes
+
 logger = logging.getLogger(__name__)
 
 CHUNK_SIZE = 50  # a task per image costs a fifth of the speed of decoding; from 25 on nothing
@@ -52,27 +54,29 @@ def map_chunks(
     n_processes = n_processes or default_processes()
     size = max(1, min(chunk_size, -(-len(items) // n_processes)))
     chunks = [items[start : start + size] for start in range(0, len(items), size)]
-    with tqdm(total=len(items), desc=title, unit="photo", disable=not items) as progress:
-        finished = (
-            _in_this_process(work, chunks)
-            if n_processes == 1 or len(chunks) < 2
-            else _in_processes(work, chunks, n_processes)
-        )
-        for n_items, result in finished:
-            progress.update(n_items)
-            yield result
+    n_threads = cv2.getNumThreads()
+    # OpenCV's own threads would only take processors from each other, and a process that is forked
+    # while they exist hangs when it uses OpenCV: this ends them.
+    cv2.setNumThreads(1)
+    try:
+        with tqdm(total=len(items), desc=title, unit="photo", disable=not items) as progress:
+            finished = (
+                _in_this_process(work, chunks)
+                if n_processes == 1 or len(chunks) < 2
+                else _in_processes(work, chunks, n_processes)
+            )
+            for n_items, result in finished:
+                progress.update(n_items)
+                yield result
+    finally:
+        cv2.setNumThreads(n_threads)
 
 
 def _in_this_process(
     work: Callable[[Sequence[ItemT]], ResultT], chunks: Sequence[Sequence[ItemT]]
 ) -> Iterator[tuple[int, ResultT]]:
-    n_threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        for chunk in chunks:
-            yield len(chunk), work(chunk)
-    finally:
-        cv2.setNumThreads(n_threads)
+    for chunk in chunks:
+        yield len(chunk), work(chunk)
 
 
 def _in_processes(
@@ -148,12 +152,8 @@ class DoneLog:
     def rewrite(self, entries: Mapping[str, Entry]) -> None:
         """Make the log hold just these entries; called once before `add`."""
         self.entries = dict(entries)
-        part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-        lines = [
-            self._line(item, entry[0], entry[1]) for item, entry in sorted(self.entries.items())
-        ]
-        part.write_text("".join([self._header + "\n", *lines]), encoding="utf-8")
-        part.replace(self.path)
+        lines = [self._line(item, *entry) for item, entry in sorted(self.entries.items())]
+        write_bytes(self.path, "".join([self._header + "\n", *lines]).encode())
 
     def add(self, entries: Mapping[str, Entry]) -> None:
         """Append entries, all in one write."""

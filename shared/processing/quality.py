@@ -5,7 +5,6 @@ scaled to as many pixels first, because thresholds belong to a size (a photo's L
 1280 x 720 is a fraction of what it is at 320 x 180).
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -16,14 +15,14 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from shared.data_loader.files import digest_of, write_bytes
 from shared.processing.decode import ImageRefusedError, Pixels, Reason, decode, read_header
 from shared.processing.duplicates import as_numbers, difference_hash, first_of_near, near_pairs
 from shared.processing.parallel import DoneLog, Entry, file_key, map_chunks
 from shared.processing.resize import HasImage
 
 VERSION = 1  # one more whenever the same photo gives other measurements
-LOG_NAME = "measurements.log"
-DIGEST_HEX_DIGITS = 32  # as in the data lists
+LOG_NAME = ".measurements.log"
 MAX_MEGAPIXELS = 100.0
 
 UNREADABLE = "unreadable"
@@ -101,7 +100,7 @@ def measure_pairs(
 ) -> pd.DataFrame:
     """Measure the photos of pairs, as many at once as there are processors.
 
-    Goes on where an earlier run stopped: `measurements.log` in the folder has what was measured,
+    Goes on where an earlier run stopped: `.measurements.log` in the folder has what was measured,
     with each file's size and modification time.
 
     Args:
@@ -139,7 +138,7 @@ def _measure_file(source: Path, measure: Measure) -> list[Any]:
     digest = ""
     try:
         data = source.read_bytes()
-        digest = hashlib.sha256(data).hexdigest()[:DIGEST_HEX_DIGITS]
+        digest = digest_of(data)
         header = read_header(data)
         width, height = header.width, header.height
         if width * height > MAX_MEGAPIXELS * 1e6:
@@ -216,7 +215,5 @@ def count_reasons(judged: pd.DataFrame) -> Mapping[str, int]:
 
 def write_quality(judged: pd.DataFrame, path: Path) -> Path:
     """Write the table as Parquet, a row a photo, sorted by id."""
-    part = path.with_name(f".{path.name}.part")
-    judged.sort_index().reset_index().to_parquet(part, index=False)
-    part.replace(path)
+    write_bytes(path, judged.sort_index().reset_index().to_parquet(index=False))
     return path

@@ -16,6 +16,8 @@ from typing import Protocol
 
 import cv2
 
+from shared.data_loader.files import write_bytes
+from shared.data_loader.listing_cache import forget
 from shared.processing.decode import ImageRefusedError, Reason
 from shared.processing.parallel import DoneLog, Entry, file_key, map_chunks
 from shared.processing.scaling import ResizeSettings, resize_image
@@ -25,7 +27,7 @@ __all__ = ["ResizeReport", "ResizeSettings", "resize_file", "resize_image", "res
 logger = logging.getLogger(__name__)
 
 VERSION = 1  # one more whenever the same settings give other bytes
-LOG_NAME = "resize.log"
+LOG_NAME = ".resize.log"  # a cache: what else lies in the folder depends on the photos alone
 REFUSED_NAME = "refused.csv"
 BYTES_PER_PIXEL = 8  # no photo file is larger than its pixels at 16 bits with transparency
 
@@ -75,6 +77,7 @@ def resize_file(source: Path, target: Path, settings: ResizeSettings) -> int:
     image = resize_image(data, settings)
     encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, settings.quality])[1]
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    # `write_bytes` of the data-loader takes twice as long, 8 % of it all
     part.write_bytes(encoded.tobytes())
     part.replace(target)
     return encoded.size
@@ -113,6 +116,7 @@ def resize_pairs(
     work = partial(_resize_chunk, folder=folder, settings=settings)
     for entries in map_chunks(work, todo, n_processes=n_processes, title="resize"):
         log.add(entries)
+    forget(str(folder))
     return _report(log.entries, folder, n_kept=len(kept))
 
 
@@ -167,6 +171,4 @@ def _write_csv(path: Path, rows: Iterable[Sequence[str]]) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["id", "reason", "detail"])
     writer.writerows(rows)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text.getvalue(), encoding="utf-8")
-    part.replace(path)
+    write_bytes(path, text.getvalue().encode())
