@@ -5,7 +5,6 @@ points that go in and out of here are `(lat, lon)`.
 """
 
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,8 @@ from shared.geo import Floats, NearestPlaces, check_points
 logger = logging.getLogger(__name__)
 
 CRS = "EPSG:4326"
-GEODATA_VARIABLE = "LOST_AND_FOUND_GEODATA"
+GEODATA_OPTION = "GEODATA"
+GEODATA_VARIABLE = f"LOST_AND_FOUND_{GEODATA_OPTION}"  # in the environment, or in `.env`
 NATURAL_EARTH = "natural-earth-50m"
 # Natural Earth 4.0 (2017), public domain, converted to GeoJSON; pinned to a commit.
 NATURAL_EARTH_URL = (
@@ -147,9 +147,13 @@ def natural_earth_path() -> Path:
     Raises:
         FileNotFoundError: when they are not there and cannot be downloaded.
     """
-    import pooch  # here, for it imports tqdm.auto, which warns in every notebook
+    # Here, not above: pooch imports tqdm.auto, which warns in every notebook, and the data-loader
+    # is more than those need who only draw a map.
+    import pooch
 
-    folder = os.environ.get(GEODATA_VARIABLE)
+    from shared.data_loader.config import option
+
+    folder = option(GEODATA_OPTION)
     for name in NATURAL_EARTH_NAMES if folder else ():
         path = Path(str(folder)) / name
         if path.exists():
