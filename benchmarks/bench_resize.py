@@ -62,7 +62,7 @@ def _made(folder: Path, number: int) -> _Photo:
     rng = np.random.default_rng(number)
     coarse = rng.integers(0, 256, (9, 16, 3), dtype=np.uint8)
     smooth = cv2.resize(coarse, (1280, 720), interpolation=cv2.INTER_CUBIC)
-    image = smooth.astype(np.int16) + rng.normal(0, 4, smooth.shape).astype(np.int16)
+    image = np.asarray(smooth, np.float64) + rng.normal(0, 4, (720, 1280, 3))
     path = folder / f"photo_{number:04d}.jpg"
     cv2.imwrite(str(path), np.clip(image, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 90])
     return _Photo(path.stem, path)

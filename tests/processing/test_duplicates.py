@@ -78,7 +78,8 @@ def test_saving_again_hardly_moves_a_hash_and_another_photo_does() -> None:
         cv2.resize(rng.integers(0, 256, (12, 20), dtype=np.uint8), (320, 180)) for _ in range(2)
     )
     again = cv2.imdecode(cv2.imencode(".jpg", a, [cv2.IMWRITE_JPEG_QUALITY, 40])[1], 0)
-    hashes = as_numbers([difference_hash(image) for image in (a, np.asarray(again), b)])
+    images = [np.asarray(image, np.uint8) for image in (a, again, b)]
+    hashes = as_numbers([difference_hash(image) for image in images])
     assert distances(hashes[:1], hashes[1:2])[0] <= 8
     assert distances(hashes[:1], hashes[2:])[0] >= 30
 
