@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 MODES = ("", "offline", "online", "disabled")
 SECRET = re.compile(r"key|token|secret|passw|credential", re.IGNORECASE)
 PACKAGES = ("torch", "torchvision", "lightning", "numpy", "opencv-python-headless")
+PATIENCE_S = 30.0  # for Weights & Biases to answer, before a run goes on without it
 
 
 class Tracker:
@@ -85,7 +86,8 @@ class Tracker:
             import wandb
 
             artifact = wandb.Artifact(name, type=kind, metadata=without_secrets(facts))
-            artifact.add_dir(str(folder))
+            for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+                artifact.add_file(str(path), name=path.relative_to(folder).as_posix())
             self.run.log_artifact(artifact)
 
     def finish(self, summary: Mapping[str, Any] | None = None) -> None:
@@ -140,7 +142,9 @@ class Tracker:
                 mode="offline" if mode == "offline" else "online",
                 dir=self.folder,
                 config=dict(self.config),
-                settings=wandb.Settings(silent=True, console="off", quiet=True),
+                settings=wandb.Settings(
+                    silent=True, quiet=True, console="off", init_timeout=PATIENCE_S
+                ),
             )
         except (wandb.errors.Error, OSError) as error:
             logger.warning("Weights & Biases did not start (%s): only local logs", error)
