@@ -147,17 +147,15 @@ def natural_earth_path() -> Path:
     Raises:
         FileNotFoundError: when they are not there and cannot be downloaded.
     """
-    # Here, not above: pooch imports tqdm.auto, which warns in every notebook, and the data-loader
-    # is more than those need who only draw a map.
-    import pooch
-
-    from shared.data_loader.config import option
+    from shared.data_loader.config import option  # here: who only draws a map needs no data-loader
 
     folder = option(GEODATA_OPTION)
     for name in NATURAL_EARTH_NAMES if folder else ():
         path = Path(str(folder)) / name
         if path.exists():
             return path
+    import pooch  # here, not above: it imports tqdm.auto, which warns in every notebook
+
     try:
         fetched = pooch.retrieve(
             NATURAL_EARTH_URL,
