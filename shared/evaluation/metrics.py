@@ -76,10 +76,11 @@ def sums_of(table: pd.DataFrame, classes: list[str]) -> dict[str, Floats]:
     true = np.asarray(table["true_code"].map(number), dtype=np.intp)
     guessed = np.asarray(table["pred_code"].map(number), dtype=np.intp)
     rank, ones = rank_of_truth(table), np.ones(len(table))
+    depths = np.minimum(TOP, len(table["codes"].iloc[0]))  # a class that is lacking has rank K
     shape = (n_places, len(classes))
     return {
         "rows": sum_by_place(place, ones, n_places),
-        "top": sum_by_place(place, rank[:, None] < np.asarray(TOP), n_places),
+        "top": sum_by_place(place, rank[:, None] < depths, n_places),
         "true": count_by_place(place, true, *shape, ones),
         "guessed": count_by_place(place, guessed, *shape, ones),
         "hits": count_by_place(place, true, *shape, true == guessed),
