@@ -59,10 +59,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure: a PNG file, and the caption that says what to see."""
+    """A figure: a PNG file, and the caption that says what to see. Notebooks show the file."""
 
     path: Path
     caption: str
+
+    def _repr_png_(self) -> bytes:
+        return self.path.read_bytes()
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ TableOf = Callable[..., pd.DataFrame]
 
 def unit_rows(n: int, seed: int) -> np.ndarray:
     rows = np.abs(np.random.default_rng(seed).normal(size=(n, 20)))
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / lengths, dtype=np.float32)
 
 
 def test_chance_is_what_drawing_by_lot_reaches(random_table: pd.DataFrame) -> None:

@@ -91,7 +91,11 @@ def test_confusion_is_ordered_as_given_with_shares_of_rows() -> None:
     assert rows == ["Kenya  (4)", "Japan  (4)", "Czechia  (2)"]
     columns = [label.get_text() for label in axes.get_xticklabels()]
     assert columns == ["Kenya", "Japan", "Czechia"]
-    assert axes.images[0].get_array().tolist() == [[0.75, 0.25, 0], [0, 1, 0], [0, 1, 0]]
+    assert np.asarray(axes.images[0].get_array()).tolist() == [
+        [0.75, 0.25, 0],
+        [0, 1, 0],
+        [0, 1, 0],
+    ]
     texts = texts_of(figure)
     assert {"75", "25", "100", "Africa", "Asia", "Europe"} <= set(texts)
 
@@ -99,7 +103,7 @@ def test_confusion_is_ordered_as_given_with_shares_of_rows() -> None:
 def test_a_country_without_photos_has_a_column_but_no_row() -> None:
     counts = np.array([[3, 1], [0, 0]])
     axes = confusion_figure(counts, ["JP", "CZ"], NOTE).axes[0]
-    assert axes.images[0].get_array().tolist() == [[0.75, 0.25]]
+    assert np.asarray(axes.images[0].get_array()).tolist() == [[0.75, 0.25]]
 
 
 def test_map_hatches_countries_with_few_places(countries: pd.DataFrame) -> None:
@@ -123,7 +127,7 @@ def test_colourbar_of_the_map_tells_how_many_there_are(countries: pd.DataFrame) 
 def test_small_countries_are_dots_on_the_map(countries: pd.DataFrame) -> None:
     def dots(table: pd.DataFrame) -> int:
         parts = accuracy_map(table, NOTE).axes[0].collections
-        return sum(len(part.get_offsets()) for part in parts if isinstance(part, PathCollection))
+        return sum(len(np.asarray(p.get_offsets())) for p in parts if isinstance(p, PathCollection))
 
     large = countries[countries["code"].isin(["US", "FR", "JP", "KE"])].reset_index(drop=True)
     small = large.assign(code=["SG" if code == "KE" else code for code in large["code"]])

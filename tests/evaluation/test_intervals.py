@@ -96,8 +96,12 @@ def test_a_figure_that_no_draw_has_is_nan_without_a_warning(
 def test_paired_difference_is_narrower_than_the_figures_it_compares() -> None:
     rng = np.random.default_rng(4)
     hardness = rng.normal(size=300)
-    first = {"right": (hardness + 0.2 * rng.normal(size=300) < 0.5) * 1.0, "n": np.ones(300)}
-    second = {"right": (hardness + 0.2 * rng.normal(size=300) < 0.2) * 1.0, "n": np.ones(300)}
+    first: Sums
+    second: Sums
+    first, second = (
+        {"right": (hardness + 0.2 * rng.normal(size=300) < skill).astype(float), "n": np.ones(300)}
+        for skill in (0.5, 0.2)
+    )
     bootstrap = PlaceBootstrap(0)
     found = bootstrap.differences(first, second, mean)["mean"]
     alone = bootstrap.intervals(first, mean)["mean"]

@@ -102,15 +102,15 @@ def test_tables_that_are_no_predictions_are_refused(table_of: TableOf) -> None:
     with pytest.raises(ValueError, match="all views of a place, but x has"):
         check_predictions(good.assign(place="x"))
     with pytest.raises(ValueError, match="photo_001 has none"):
-        check_predictions(good.assign(true_code=["FR", None]))
+        check_predictions(good.assign(true_code=pd.Series(["FR", None])))
     with pytest.raises(ValueError, match="pred_code first"):
         check_predictions(good.assign(pred_code="JP"))
     with pytest.raises(ValueError, match="as many codes as probabilities"):
-        check_predictions(good.assign(codes=[["FR"], ["CZ"]]))
-    rising = good.assign(probabilities=[np.array([0.1, 0.2, 0.7])] * 2)
+        check_predictions(good.assign(codes=pd.Series([["FR"], ["CZ"]])))
+    rising = good.assign(probabilities=pd.Series([np.array([0.1, 0.2, 0.7])] * 2))
     with pytest.raises(ValueError, match="falling probabilities"):
         check_predictions(rising)
-    too_much = good.assign(probabilities=[np.array([0.9, 0.5, 0.1])] * 2)
+    too_much = good.assign(probabilities=pd.Series([np.array([0.9, 0.5, 0.1])] * 2))
     with pytest.raises(ValueError, match=r"\(2 such of 2\)"):
         check_predictions(too_much)
 
