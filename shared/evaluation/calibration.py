@@ -10,7 +10,7 @@ with n_m rows, mean confidence conf_m and share of right guesses acc_m,
   Nixon et al., 2019, arXiv 1904.01685), which leaves no bin with a handful of rows.
 
 A finite sample of a perfectly calibrated model has an ECE above 0: with 500 rows and 15 bins
-about 0.04. Its interval is of the bootstrap, which shares this bias, so compare ECEs of samples of
+about 0.05. Its interval is of the bootstrap, which shares this bias, so compare ECEs of samples of
 one size. In a draw the bins stay those of the whole sample.
 """
 

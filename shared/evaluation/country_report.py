@@ -40,7 +40,7 @@ def country_report(
     return Report(
         title=f"Which country? {title}",
         badge="synthetic" if is_synthetic else "",
-        lead=_lead(summary, is_synthetic),
+        lead=_lead(summary, is_synthetic, facts["places_in_test_and_training"]),
         cards=_cards(summary),
         sections=[
             _comparison(summary, figures["comparison"]),
@@ -51,7 +51,7 @@ def country_report(
             _confidence(summary, figures["reliability"]),
             _mistakes(mistakes, figures.get("mistakes")),
         ],
-        limits=_limits(summary, is_synthetic, few_places),
+        limits=_limits(summary, facts, few_places),
         facts=_facts(summary, facts),
     )
 
@@ -80,13 +80,14 @@ def headline(summary: Summary) -> dict[str, str]:
     return found
 
 
-def _lead(summary: Summary, is_synthetic: bool) -> str:
+def _lead(summary: Summary, is_synthetic: bool, n_seen_places: int) -> str:
     photos, places = summary.units["photos"], summary.units["places"]
     kind = "painted (synthetic) photos" if is_synthetic else "photos"
     text = (
         f"The model names the right country for {photos.figures['top_1'].percent()} of "
-        f"{len(photos.table):,} {kind} from {len(places.table):,} places that it has never seen"
+        f"{len(photos.table):,} {kind} from {len(places.table):,} places"
     )
+    text += "" if n_seen_places else " that it has never seen"
     if len(places.table) < len(photos.table):
         text += f", and for {places.figures['top_1'].percent()} of the places given all their views"
     strongest = max(summary.baselines.items(), key=lambda item: item[1].figures["top_1"].value)
@@ -227,12 +228,17 @@ def _mistakes(mistakes: pd.DataFrame, picture: Picture | None) -> Section:
     return Section(title, [text], table)
 
 
-def _limits(summary: Summary, is_synthetic: bool, few_places: int) -> list[str]:
+def _limits(summary: Summary, facts: Mapping[str, Any], few_places: int) -> list[str]:
     few = int(
         ((summary.countries["places"] > 0) & (summary.countries["places"] < few_places)).sum()
     )
     found = []
-    if is_synthetic:
+    if seen := facts["places_in_test_and_training"]:
+        found.append(
+            f"{seen:,} places of the test are in the training list too: these figures also count "
+            "what was remembered, and say too much."
+        )
+    if facts["dataset"]["is_synthetic"]:
         found.append(
             "The photos are synthetic: painted by rules. Nothing here says how a model does on "
             "real photos, and no figure here may be put beside one on real photos."
@@ -242,8 +248,7 @@ def _limits(summary: Summary, is_synthetic: bool, few_places: int) -> list[str]:
         "one training run: train with several seeds to see that.",
         f"{_count(few)} with fewer than {few_places} places here: their figures say little. An "
         "interval without width means that all places of a country agree, not that it is certain.",
-        "The test comes from the same source as the list it was split from. Photos of another "
-        "source, season or camera are harder.",
+        "Photos of another source, season or camera than those of the test can be harder.",
         "A guess is no evidence of where a photo was taken. Do not use it to find people.",
     ]
     return found

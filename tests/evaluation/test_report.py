@@ -129,6 +129,17 @@ def test_page_holds_figures_intervals_data_machine_and_limits(page: Path, summar
     assert "What these figures do not say" in text
 
 
+def test_page_owns_up_to_places_that_were_trained_on(
+    summary: Summary, random_table: pd.DataFrame, pictures: dict[str, Picture], page: Path
+) -> None:
+    assert "that it has never seen" in page.read_text(encoding="utf-8")
+    facts = {**FACTS, "places_in_test_and_training": 3}
+    report = country_report(summary, "Tiny", True, pictures, random_table.iloc[:0], facts, 10)
+    text = write_report(report, page).read_text(encoding="utf-8")
+    assert "that it has never seen" not in text
+    assert "3 places of the test are in the training list too" in text
+
+
 def test_photos_that_may_not_be_shown_are_named(
     summary: Summary, random_table: pd.DataFrame, pictures: dict[str, Picture], tmp_path: Path
 ) -> None:
