@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+kernel_groups: list[int] = []  # process groups of the kernels that this process has started
+
 
 @dataclass(frozen=True)
 class Job:

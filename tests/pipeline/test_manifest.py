@@ -86,7 +86,7 @@ def test_outside_the_runner_nothing_is_noted(root: Path) -> None:
 
 
 def test_an_output_that_does_not_exist_is_an_error(root: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="Expected the output 'none.txt', found none"):
+    with pytest.raises(FileNotFoundError, match=r"Expected the output 'none\.txt', found none"):
         report_outputs([root / "none.txt"])
 
 
