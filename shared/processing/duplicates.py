@@ -4,10 +4,11 @@ The hash compares neighbouring grey levels of a 9 x 9 thumbnail, 8 x 8 to the ri
 (N. Krawetz, "Kind of like that", 2013, https://www.hackerfactor.com/blog/?/archives/529; both
 directions as in https://github.com/benhoyt/dhash).
 
-Measured at 320 x 180 on 6,441 real street photos (14 million pairs, none planted): saved again at
-JPEG quality 40, 99 % move by at most 5 bits; with a caption in the corner, 3; a sixth brighter, 95
-% at most 8. The closest two different photos are 10 bits apart, both flat grassland under a clear
-sky; at 16 there are 12 such pairs. 64 bits are too few: 8 pairs of different photos lie within 8.
+Measured on 6,441 real street photos (14 million pairs, none planted), cropped to 320 x 180: saved
+again at JPEG quality 40, 99 % move by at most 5 bits; with a caption in the corner, 3; a sixth
+brighter, 95 % at most 8. The closest two different photos are 10 bits apart, both flat grassland
+under a clear sky; at 16 there are 12 such pairs. 64 bits are too few: 8 pairs of different photos
+lie within 8. Uncropped, one pair lies within 8: two neighbouring frames of one empty road.
 """
 
 import cv2

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from shared.processing.decode import ImageRefusedError, decode, read_header, turn_upright
 
 DROPPED, KEPT, LINE = "#c8102e", "#4a7a8c", "#222222"
-THUMBNAIL_WIDTH = 160  # pixels: 16 of them keep a figure below 100 kB
+THUMBNAIL_WIDTH = 96  # pixels, drawn as they are: a figure of 12 photos stays below 100 kB
+DOTS_PER_INCH = 66
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +99,16 @@ def photos_figure(
         return _empty(title, "photos are not shown: this data set does not say that they may be")
     if not any(examples for _, examples in rows):
         return _empty(title, "no photo to show")
+    size = 1.5 * n_columns, 1.2 * len(rows) + 0.3
     figure, axes = plt.subplots(
-        len(rows), n_columns, figsize=(1.5 * n_columns, 1.25 * len(rows) + 0.3), squeeze=False
+        len(rows), n_columns, figsize=size, dpi=DOTS_PER_INCH, squeeze=False
     )
     for row, (name, examples) in zip(axes, rows, strict=True):
         for ax in row:
             ax.set_axis_off()
         for ax, example in zip(row, examples, strict=False):
             ax.imshow(_thumbnail(example.image))
-            ax.set_title(example.label, fontsize=7)
+            ax.set_title(example.label, fontsize=7, pad=2)
         row[0].text(
             -0.08,
             0.5,
