@@ -20,6 +20,7 @@ from shared.training.batches import Batches, Split
 from shared.training.checkpoint import read_config
 from shared.training.epochs import Epochs
 from shared.training.module import Training
+from shared.training.probing import probe_head
 from shared.training.settings import FitSettings
 from shared.training.state import SafetensorsIO, load_state
 from shared.training.unfolding import is_folded, unfold_batch_norms
@@ -183,6 +184,8 @@ def _training(task: Task, settings: FitSettings, train: Split) -> Training:
     if settings.weights not in ("none", "default") and is_folded(model):
         logger.info("The weights' batch norms are folded: taken apart, to be trained on")
         unfold_batch_norms(model, normalisation.apply(_first_photos(train)))
+    if settings.probe_first:
+        probe_head(model, train, normalisation)
     return Training(model, task.objective, settings, normalisation, factor)
 
 

@@ -20,6 +20,7 @@ class FitSettings:
         lr: the largest learning rate of the head.
         backbone_lr_factor: the backbone's rate, as a share of the head's. A network that starts
             from random weights has nothing to keep: its rate is the head's.
+        probe_first: begin with a head that is fitted to the pretrained backbone's features.
         weight_decay: of AdamW.
         schedule, schedule_every, schedule_factor: see `build_schedule`.
         gradient_clip: the largest norm of the gradient; 0 for none.
@@ -41,6 +42,7 @@ class FitSettings:
     batch_size: int = 32
     lr: float = 2e-3
     backbone_lr_factor: float = 0.1
+    probe_first: bool = False
     weight_decay: float = 1e-2
     schedule: str = "step"
     schedule_every: int = 10
