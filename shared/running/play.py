@@ -89,6 +89,7 @@ def _papermill(job: Job, output: Path, progress: Progress) -> str | None:
             output,
             parameters=job.parameters,
             kernel_name="python3",
+            language="python",
             cwd=Path(job.source).parent,
             request_save_on_cell_execute=False,
             progress_bar=False,
