@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 HASH_BITS = 128
 MAX_RADIUS = 16  # beyond it the bands of `near_pairs` have under 8 bits: almost all pairs meet
+MAX_PAIRS = 20_000_000  # of one band: 320 MB
 
 Hashes = NDArray[np.uint64]
 
@@ -65,7 +66,7 @@ def near_pairs(hashes: Hashes, radius: int) -> tuple[NDArray[np.intp], NDArray[n
         (M, 2) indices, the smaller first, sorted; and their (M,) distances in bits.
 
     Raises:
-        ValueError: a radius out of range.
+        ValueError: a radius out of range, or so many near pairs that they do not fit in memory.
     """
     if not 0 <= radius <= MAX_RADIUS:
         msg = f"radius: expected 0 to {MAX_RADIUS} bits, got {radius}"
@@ -95,6 +96,7 @@ def _equal_in_band(hashes: Hashes, keys: NDArray[np.uint64], radius: int) -> NDA
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
     found = [np.empty((0, 2), np.intp)]
+    n_found = 0
     start = np.arange(len(keys))
     for offset in range(1, len(keys)):
         start = start[start + offset < len(keys)]
@@ -106,6 +108,14 @@ def _equal_in_band(hashes: Hashes, keys: NDArray[np.uint64], radius: int) -> NDA
         first, second = order[start], order[start + offset]
         near = distances(hashes[first], hashes[second]) <= radius
         found.append(np.sort(np.stack([first[near], second[near]], axis=1), axis=1))
+        n_found += len(found[-1])
+        if n_found > MAX_PAIRS:
+            msg = (
+                f"expected at most {MAX_PAIRS:,} pairs within {radius} bits, got more among "
+                f"{len(hashes):,} photos: very many are of one kind; drop these before, or look "
+                "for nearer duplicates"
+            )
+            raise ValueError(msg)
     return np.concatenate(found)
 
 

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from shared.processing import duplicates as duplicates_module
 from shared.processing.duplicates import (
     Hashes,
     as_numbers,
@@ -56,6 +57,13 @@ def test_no_hash_and_one_hash_have_no_pairs() -> None:
 def test_a_radius_out_of_range_is_an_error(radius: int) -> None:
     with pytest.raises(ValueError, match=f"radius: expected 0 to 16 bits, got {radius}"):
         near_pairs(np.zeros((2, 2), np.uint64), radius)
+
+
+def test_too_many_pairs_to_hold_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duplicates_module, "MAX_PAIRS", 44)
+    assert len(near_pairs(np.zeros((9, 2), np.uint64), 2)[0]) == 36
+    with pytest.raises(ValueError, match="at most 44 pairs within 2 bits, got more among 11"):
+        near_pairs(np.zeros((11, 2), np.uint64), 2)
 
 
 def test_a_hash_of_another_length_is_an_error() -> None:

@@ -235,6 +235,16 @@ def test_near_duplicates_are_dropped_up_to_the_distance_and_no_further() -> None
     assert set(reasons(off).values()) == {""}
 
 
+def test_what_stands_for_a_near_duplicate_is_itself_kept() -> None:
+    hashes = {"a": 0, "b": 0b111, "c": 0b111, "d": 0b111 << 90, "e": 1 << 80, "f": 1 << 80}
+    hashes |= {"g": (1 << 64) - 1, "h": (1 << 64) - 1}
+    measured = measured_table({name: {"dhash": f"{h:032x}"} for name, h in hashes.items()})
+    judged = judge(measured, NOWHERE, Thresholds(max_distance=3))
+    instead = judged["kept_instead"].to_dict()
+    assert instead == dict.fromkeys("bcdef", "a") | {"a": "", "g": "", "h": "g"}
+    assert set(judged.loc[list("bcdefh"), "reason"]) == {NEAR_DUPLICATE}
+
+
 def test_the_order_of_the_rows_changes_nothing() -> None:
     rows = {f"p{n:02d}": {"digest": f"{n % 7}", "variance": 200.0 + 60 * n} for n in range(20)}
     measured = measured_table(rows)
