@@ -11,7 +11,7 @@ from shared.data_loader.errors import (
     UnsafeNameError,
 )
 from shared.data_loader.files import read_record, write_json
-from shared.data_loader.lists import list_digest, read_names
+from shared.data_loader.lists import list_digest, list_path, read_names
 from shared.data_loader.pairs import Pair, stable_order
 from shared.data_loader.pinning import load_pairs, pin_pairs
 from shared.data_loader.records import read_records
@@ -28,6 +28,7 @@ __all__ = [
     "UnsafeNameError",
     "dataset_settings",
     "list_digest",
+    "list_path",
     "load_pairs",
     "pin_pairs",
     "processed_store",

@@ -11,7 +11,7 @@ from shared.data_loader.names import check_name
 from shared.paths import lists_folder, shown
 
 _TOP = {"title", "description", "licence", "synthetic", "source", "notebooks", "parameters"}
-_SOURCE = {"url", "records_url", "layout", "options"}
+_SOURCE = {"origin", "url", "records_url", "layout", "options"}
 
 
 @dataclass(frozen=True)
