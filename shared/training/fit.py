@@ -78,7 +78,7 @@ def fit(
     """
     distributed.start()
     mark = fingerprint(task, settings)
-    plan = distributed.first_says(_plan(folder, mark))
+    plan = distributed.first_says(_plan(folder, mark) if distributed.is_main_process() else ANEW)
     if plan == FINISHED:
         logger.info("Already trained with these parameters, lists and code: %s", folder)
         return _result(folder, was_done=True)
@@ -151,6 +151,8 @@ def quiet_lightning() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*does not have many workers.*")
             warnings.filterwarnings("ignore", ".*LeafSpec.*")
+            # torchmetrics has summed over the processes by then.
+            warnings.filterwarnings("ignore", ".*sync_dist=True.*")
             yield
     finally:
         for name, level in levels.items():

@@ -156,8 +156,7 @@ def _write_cache(
     pairs: Sequence[HasImage], preprocessing: Preprocessing, path: Path, n_processes: int | None
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f"{path.name}.*.part"):
-        left.unlink()  # of a run that was killed: nobody else writes this file
+    _remove_leftovers(path)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     shape = (len(pairs), preprocessing.height, preprocessing.width, 3)
     np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape).flush()
@@ -170,6 +169,17 @@ def _write_cache(
     finally:
         temporary.unlink(missing_ok=True)
     logger.info("Decoded %d photos into %s", len(pairs), path)
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove what killed runs left, but nothing of a notebook that runs beside this one."""
+    for left in path.parent.glob(f"{path.name}.*.part"):
+        try:
+            os.kill(int(left.name.split(".")[-2]), 0)  # asks whether the process lives
+        except (ProcessLookupError, ValueError):
+            left.unlink(missing_ok=True)
+        except PermissionError:
+            continue
 
 
 def _decode_chunk(

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,13 +71,17 @@ def test_an_unreadable_photo_is_named_and_leaves_no_cache(tmp_path: Path) -> Non
     assert list((tmp_path / "c").iterdir()) == []
 
 
-def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
+def test_what_a_killed_run_left_is_removed_but_not_what_another_writes(tmp_path: Path) -> None:
     photo = write_photo(tmp_path / "a.jpg", 32, 18)
-    left = tmp_path / "c" / "d-16x9-crop.npy.1.part"
-    left.parent.mkdir()
-    left.write_bytes(b"half")
-    cache_images([photo], Preprocessing(16, 9), "d", tmp_path / "c", 1)
-    assert [path.name for path in (tmp_path / "c").iterdir()] == ["d-16x9-crop.npy"]
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait(timeout=60)
+    folder = tmp_path / "c"
+    folder.mkdir()
+    for process_id in (dead.pid, os.getppid()):
+        (folder / f"d-16x9-crop.npy.{process_id}.part").write_bytes(b"half")
+    cache_images([photo], Preprocessing(16, 9), "d", folder, 1)
+    expected = ["d-16x9-crop.npy", f"d-16x9-crop.npy.{os.getppid()}.part"]
+    assert sorted(path.name for path in folder.iterdir()) == expected
 
 
 def test_a_cache_of_another_length_is_refused(tmp_path: Path) -> None:
