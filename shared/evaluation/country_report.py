@@ -90,10 +90,9 @@ def _lead(summary: Summary, is_synthetic: bool, n_seen_places: int) -> str:
     text += "" if n_seen_places else " that it has never seen"
     if len(places.table) < len(photos.table):
         text += f", and for {places.figures['top_1'].percent()} of the places given all their views"
-    strongest = max(summary.baselines.items(), key=lambda item: item[1].figures["top_1"].value)
-    name, figure = strongest[0], strongest[1].figures["top_1"]
-    known = "" if photos.known is None else _known_sentence(summary)
-    return f"{text}. The strongest simple rule, {name}, reaches {100 * figure.value:.1f} %.{known}"
+    name, best = max(summary.baselines.items(), key=lambda item: item[1].figures["top_1"].value)
+    rule = f"The strongest simple rule, {name}, reaches {100 * best.figures['top_1'].value:.1f} %."
+    return f"{text}. {rule}{_known_sentence(summary)} Brackets hold 95 % intervals."
 
 
 def _known_sentence(summary: Summary) -> str:

@@ -45,11 +45,15 @@ class Interval:
         """Whether the interval leaves out 0: for differences."""
         return bool(self.lower > 0 or self.upper < 0)
 
-    def percent(self, sign: bool = False) -> str:
-        """As text, in per cent: `"86.2 % (84.0 to 88.1)"`."""
-        plus = "+" if sign else ""
-        value, lower, upper = (f"{100 * v:{plus}.1f}" for v in (self.value, self.lower, self.upper))
+    def percent(self) -> str:
+        """A share as text: `"86.2 % (84.0 to 88.1)"`."""
+        value, lower, upper = (f"{100 * v:.1f}" for v in (self.value, self.lower, self.upper))
         return f"{value} % ({lower} to {upper})"
+
+    def points(self) -> str:
+        """A difference of shares as text: `"+5.0 points (+1.2 to +8.8)"`."""
+        value, lower, upper = (f"{100 * v:+.1f}" for v in (self.value, self.lower, self.upper))
+        return f"{value} points ({lower} to {upper})"
 
     def as_dict(self) -> dict[str, float | None]:
         """Value, lower and upper for JSON, to 6 decimals; None for NaN."""

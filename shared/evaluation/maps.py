@@ -67,7 +67,7 @@ def _draw_world(axes: Axes, outlines: gpd.GeoDataFrame) -> None:
     )
     outlines[outlines["code"] != "AQ"].plot(ax=axes, color=LAND, edgecolor="white", linewidth=0.4)
     axes.set_axis_off()
-    axes.set_ylim(-6.6e6, 8.7e6)  # metres: from Cape Horn to the north of Greenland
+    axes.set_ylim(-6.7e6, 8.7e6)  # metres: from Cape Horn to the north of Greenland
 
 
 def _draw_dots(
@@ -96,7 +96,7 @@ def _draw_legend(axes: Axes, few_places: int, has_dots: bool) -> None:
     axes.legend(
         handles=entries,
         loc="upper center",
-        bbox_to_anchor=(0.5, 0.02),
+        bbox_to_anchor=(0.5, 0.0),
         ncols=3,
         frameon=False,
         fontsize=8,

@@ -150,7 +150,7 @@ def test_columns_are_counted_by_place() -> None:
 
 def test_an_interval_is_said_in_per_cent() -> None:
     assert Interval(0.862, 0.84, 0.881).percent() == "86.2 % (84.0 to 88.1)"
-    assert Interval(0.05, -0.01, 0.11).percent(sign=True) == "+5.0 % (-1.0 to +11.0)"
+    assert Interval(0.05, -0.01, 0.11).points() == "+5.0 points (-1.0 to +11.0)"
 
 
 def test_figures_for_json_have_six_decimals() -> None:
