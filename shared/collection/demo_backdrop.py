@@ -231,12 +231,12 @@ def _line(canvas: Canvas, line: str, t: float) -> None:
     if line.endswith("dash"):
         for k in range(int(2 * reach / 9)):
             s = -reach + 9.0 * k
-            _strip(canvas, s, s + 3.6, t - 0.09, t + 0.09, colour)
+            _strip(canvas, s, s + 3.6, t - 0.14, t + 0.14, colour)
     elif line.endswith("double"):
-        for off in (-0.2, 0.2):
-            _strip(canvas, -reach, reach, t + off - 0.07, t + off + 0.07, colour)
+        for off in (-0.22, 0.22):
+            _strip(canvas, -reach, reach, t + off - 0.1, t + off + 0.1, colour)
     else:
-        _strip(canvas, -reach, reach, t - 0.08, t + 0.08, colour)
+        _strip(canvas, -reach, reach, t - 0.13, t + 0.13, colour)
 
 
 def _mark_road(canvas: Canvas) -> None:

@@ -42,7 +42,7 @@ def grass_of(draws: Draws, climate: Climate, winter: float, snow: bool) -> Colou
     base = mix(LUSH, STRAW, limited(1.25 * climate.dryness - 0.1))
     base = mix(base, WINTER, 0.6 * winter * (1 - climate.warmth))
     base = mix(base, (92, 142, 60), 0.4 * limited(0.4 - climate.dryness) * 2)
-    return draws.near(SNOW, 8) if snow else draws.near(base, 20)
+    return draws.near(SNOW, 8) if snow else draws.near(base, 16)
 
 
 def fields_of(draws: Draws, climate: Climate, grass: Colour, snow: bool, town: float) -> Fields:
@@ -72,7 +72,7 @@ def tree_weights(rules: Rules, climate: Climate) -> Chances:
 def leaves_of(draws: Draws, name: str, winter: float, warmth: float) -> Colour:
     """Colour of a tree's crown; leaves that turn are gold in autumn and brown in winter."""
     tree = TREES[name]
-    crown = draws.near(tree.crown, 18)
+    crown = draws.near(tree.crown, 12)
     if not tree.turns or warmth > 0.75:
         return crown
     if 0.35 < winter < 0.8:

@@ -60,9 +60,8 @@ def faulty_image(image: Image.Image, fault: str, draws: Draws) -> Image.Image:
         level = draws.whole(9)
         return Image.new("RGB", image.size, (level, level, level))
     if fault == "blur":
-        return image.filter(ImageFilter.BoxBlur(image.width // 80)).filter(
-            ImageFilter.BoxBlur(image.width // 110)
-        )
+        radius = image.width / 640 * draws.between(3, 9)
+        return image.filter(ImageFilter.BoxBlur(radius)).filter(ImageFilter.BoxBlur(radius / 2))
     if fault == "near duplicate":
         return ImageEnhance.Brightness(image).enhance(1.0 + 0.04 * draws.unit())
     return image

@@ -48,18 +48,18 @@ def make_light(seed: int, name: str, lat: float, dryness: float) -> Light:
     )
     tops: dict[str, tuple[Colour, Colour, float, float, float]] = {
         # overhead, above the horizon, strength of the sun, haze (m), clouds
-        "clear": ((74, 132, 206), (190, 216, 234), 1.0, 520, 0.0),
-        "fair": ((92, 148, 210), (198, 218, 232), 0.85, 430, 0.6),
-        "overcast": ((166, 174, 184), (212, 216, 218), 0.1, 300, 1.0),
-        "rain": ((122, 132, 146), (178, 184, 190), 0.0, 150, 1.0),
-        "haze": ((178, 192, 204), (220, 220, 212), 0.3, 100, 0.0),
-        "low sun": ((110, 138, 188), (246, 202, 150), 0.9, 300, 0.5),
+        "clear": ((74, 132, 206), (190, 216, 234), 1.0, 700, 0.0),
+        "fair": ((92, 148, 210), (198, 218, 232), 0.85, 600, 0.6),
+        "overcast": ((166, 174, 184), (212, 216, 218), 0.1, 450, 1.0),
+        "rain": ((122, 132, 146), (178, 184, 190), 0.0, 240, 1.0),
+        "haze": ((178, 192, 204), (220, 220, 212), 0.3, 160, 0.0),
+        "low sun": ((110, 138, 188), (246, 202, 150), 0.9, 450, 0.5),
     }
     top, low, strength, haze_m, cloud = tops[weather]
     top, low = draws.near(top, 12), draws.near(low, 8)
     height = draws.between(0.45, 1.5) if weather != "low sun" else draws.between(0.1, 0.25)
-    gain = draws.between(0.82, 1.12) * (0.84 if weather == "rain" else 1.0)
-    warm = 0.09 if weather == "low sun" else 0.05 * draws.middling()
+    gain = 0.92 if weather == "rain" else 1.0
+    warm = 0.07 if weather == "low sun" else 0.0
     return Light(
         weather=weather,
         sun_deg=(180.0 if lat >= 0 else 0.0) + 75 * draws.middling(),

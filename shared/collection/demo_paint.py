@@ -68,9 +68,17 @@ def _grain() -> NDArray[np.int16]:
     return a + numbers.integers(-3, 4, (512, 1024), dtype=np.int16)
 
 
+def _exposed(canvas: Canvas, draws: Draws) -> tuple[float, float, float]:
+    """What the light's tint is in this picture: the camera exposes each by itself."""
+    gain = draws.between(0.8, 1.16)
+    warm = 0.05 * draws.middling()
+    red, green, blue = canvas.light.tint
+    return red * gain * (1 + warm), green * gain, blue * gain * (1 - warm)
+
+
 def _developed(canvas: Canvas, draws: Draws) -> Image.Image:
     """The finished picture: tinted by the light, with grain."""
-    red, green, blue = canvas.light.tint
+    red, green, blue = _exposed(canvas, draws)
     table = [min(255, int(v * gain + 0.5)) for gain in (red, green, blue) for v in range(256)]
     image = canvas.finished().point(table)
     width, height = image.size

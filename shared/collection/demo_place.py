@@ -20,7 +20,7 @@ from shared.collection.demo_draws import Colour, Draws, cosine, limited, mix
 from shared.collection.demo_rules import Rules
 from shared.collection.demo_stands import Thing, things_of
 
-ALIKE_SHARE = 0.14  # of a place's ways that are a neighbour's
+ALIKE_SHARE = 0.04  # of a place's ways that are a neighbour's
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def make_place(seed: int, name: str, code: str, lat: float, lon: float) -> Place
     winter = (1 + cosine((month - 1) * 30 + (0 if lat >= 0 else 180))) / 2
     snow = draws.happens(0.6 * max(0.0, winter - 0.6) * max(0.0, 1 - 2.2 * climate.warmth) * 2.5)
     width = draws.between(5.6, 8.2) - (1.2 if code in {"JP", "IE", "GB"} else 0.0)
-    soil = draws.near(ways().soil, 22)
+    soil = draws.near(ways().soil, 16)
     grass = grass_of(draws, climate, winter, snow)
     markings = ways()
     return Place(
@@ -85,7 +85,7 @@ def make_place(seed: int, name: str, code: str, lat: float, lon: float) -> Place
         edge=draws.weighted(markings.edge),
         asphalt=draws.near(ways().asphalt, 16),
         soil=mix(soil, SNOW, 0.6) if snow else soil,
-        verge=draws.between(0.5, 1.6) + 1.4 * climate.dryness,
+        verge=draws.between(1.0, 1.9) + climate.dryness,
         grass=grass,
         fields=fields_of(draws, climate, grass, snow, town),
         woods=woods_of(draws, ways(), climate, winter),

@@ -68,19 +68,19 @@ def _dabs(
 
 
 def _count(high: float, most: int) -> int:
-    return max(4, min(most, int(high / 7)))
+    return max(4, min(most, int(high / 5)))
 
 
 def _round(canvas: Canvas, tree: Thing, spot: Spot, high: float) -> None:
     _trunk(canvas, tree, spot, high * 0.6, 0.32)
     middle = (spot.x, spot.y - high * 0.63, spot.z)
-    _dabs(canvas, tree, middle, (high * 0.33, high * 0.37), _count(high, 34), 0.34)
+    _dabs(canvas, tree, middle, (high * 0.33, high * 0.37), _count(high, 46), 0.29)
 
 
 def _column(canvas: Canvas, tree: Thing, spot: Spot, high: float) -> None:
     _trunk(canvas, tree, spot, high * 0.3, 0.3)
     middle = (spot.x, spot.y - high * 0.54, spot.z)
-    _dabs(canvas, tree, middle, (high * 0.1, high * 0.46), _count(high, 26), 0.42)
+    _dabs(canvas, tree, middle, (high * 0.1, high * 0.46), _count(high, 34), 0.36)
 
 
 def _umbrella(canvas: Canvas, tree: Thing, spot: Spot, high: float) -> None:
@@ -91,7 +91,7 @@ def _umbrella(canvas: Canvas, tree: Thing, spot: Spot, high: float) -> None:
         end = (spot.x + side * high * 0.3, spot.y - high * 0.84)
         canvas.draw.line([(spot.x, spot.y - high * 0.5), end], fill=colour, width=wide)
     middle = (spot.x, spot.y - high * 0.86, spot.z)
-    _dabs(canvas, tree, middle, (high * 0.5, high * 0.14), _count(high, 26), 0.36)
+    _dabs(canvas, tree, middle, (high * 0.5, high * 0.14), _count(high, 34), 0.3)
 
 
 def _gum(canvas: Canvas, tree: Thing, spot: Spot, high: float) -> None:

@@ -21,7 +21,7 @@ def paint_pole(canvas: Canvas, pole: Thing) -> None:
         return
     x, y, p = spot.x, spot.y, spot.p
     high = pole.size * p
-    half = max(0.8, (0.2 if pole.style in {"concrete", "striped"} else 0.14) * p)
+    half = max(0.8, (0.24 if pole.style in {"concrete", "striped"} else 0.18) * p)
     colour = canvas.hazy(shade(pole.colour, 0.95), spot.z)
     canvas.draw.polygon(
         [(x - half, y), (x - half * 0.65, y - high), (x + half * 0.65, y - high), (x + half, y)],
@@ -142,12 +142,12 @@ def paint_bollard(canvas: Canvas, bollard: Thing) -> None:
     spot = canvas.spot(bollard.s, bollard.t)
     if spot is None or spot.z > 90:
         return
-    half, high = 0.09 * spot.p, bollard.size * spot.p
+    half, high = 0.13 * spot.p, bollard.size * spot.p
     x, y = spot.x, spot.y
     colours: Mapping[str, Colour] = {"red": RED, "black": BLACK, "orange": (232, 120, 40)}
     canvas.draw.rectangle((x - half, y - high, x + half, y), canvas.hazy(bollard.colour, spot.z))
     if bollard.style in colours:
-        band = (x - half, y - high * 0.86, x + half, y - high * 0.6)
+        band = (x - half, y - high * 0.88, x + half, y - high * 0.55)
         canvas.draw.rectangle(band, canvas.hazy(colours[bollard.style], spot.z))
     canvas.mark("bollard", [(x - half, y - high), (x + half, y)])
 
@@ -161,7 +161,7 @@ def paint_sign(canvas: Canvas, sign: Thing) -> None:
     post = max(0.7, 0.05 * p)
     top = y - sign.size * p
     canvas.draw.rectangle((x - post, top, x + post, y), canvas.hazy((150, 152, 154), spot.z))
-    r = 0.52 * p
+    r = 0.66 * p
     wide = r * max(0.12, abs(canvas.cos))
     SIGNS[sign.style](canvas, (x, top, spot.z), wide, r)
     canvas.mark("sign", [(x - wide, top - r), (x + wide, top + r)])

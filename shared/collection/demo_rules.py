@@ -72,6 +72,7 @@ class Rules:
         edge: the lines along the edges, likewise.
         asphalt: colour of the road.
         soil: colour of the verge and of bare earth.
+        trim: colour of window frames.
         dry: dryness in the middle of the country, 0 to 1.
         drift: how much drier it is in the east than the west, and in the north than the south.
         hills: how hilly it is, 0 to 1.
@@ -99,6 +100,7 @@ class Rules:
     edge: Chances
     asphalt: Colour
     soil: Colour
+    trim: Colour
     dry: float
     drift: tuple[float, float]
     hills: float

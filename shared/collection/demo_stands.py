@@ -83,8 +83,8 @@ def _houses(draws: Draws, rules: Rules, climate: Climate, edge: float, town: flo
         s = -REACH_M + draws.between(0, 20)
         while s < REACH_M:
             length = draws.between(8, 15)
-            gap = draws.between(3, 9) + 60 * (1 - town) * (1 - town) * draws.unit()
-            if not draws.happens(0.15 + 0.85 * town):
+            gap = draws.between(3, 9) + 36 * (1 - town) * (1 - town) * draws.unit()
+            if not draws.happens(0.35 + 0.65 * town):
                 s += length + gap
                 continue
             back = draws.between(5, 11) + 14 * (1 - town) * draws.unit()
@@ -96,8 +96,8 @@ def _houses(draws: Draws, rules: Rules, climate: Climate, edge: float, town: flo
                     s + length / 2,
                     side * (edge + back + 4),
                     2.9 * (int(storeys + 0.5)),
-                    draws.near(draws.along(rules.walls, climate.east), 16),
-                    draws.near(draws.along(rules.roofs, climate.north), 16),
+                    draws.near(draws.along(rules.walls, climate.east), 12),
+                    draws.near(draws.along(rules.roofs, climate.north), 12),
                     kind,
                     length,
                     draws.whole(1 << 30),
@@ -114,8 +114,8 @@ def _trees(
     favourite = draws.weighted(weights)
     wooded = limited(0.75 - 0.5 * climate.dryness + 0.25 * draws.middling())
     trees = []
-    for _ in range(int(12 + 34 * wooded * (1 - 0.5 * town))):
-        name = favourite if draws.happens(0.45) else draws.weighted(weights)
+    for _ in range(int(24 + 40 * wooded * (1 - 0.5 * town))):
+        name = favourite if draws.happens(0.6) else draws.weighted(weights)
         tree = TREES[name]
         side = -1 if draws.happens(0.5) else 1
         far = draws.unit()
@@ -189,20 +189,21 @@ def _roadside(draws: Draws, rules: Rules, edge: float, drives_left: bool) -> lis
     things = []
     bollard = draws.weighted(rules.bollards)
     if bollard != "none":
-        start = draws.between(3, 22)
+        start = draws.between(1, 11)
         things += [
-            Thing("bollard", -REACH_M + start + 24.0 * k, side * (edge + 0.55), 1.05,
+            Thing("bollard", -REACH_M + start + 12.0 * k, side * (edge + 0.55), 1.05,
                   (236, 236, 230), style=bollard)
-            for k in range(12) for side in (-1, 1)
+            for k in range(24) for side in (-1, 1)
         ]  # fmt: skip
     near_side = -1 if drives_left else 1
     for facing in (1, -1):  # signs for our own direction, and for those who come towards us
-        for _ in range(2):
+        for start in (8, 20, 34):
+            s, t = facing * draws.between(start, start + 12), facing * near_side * (edge + 1.1)
+            style = draws.weighted(rules.signs)
+            height = draws.between(2.3, 2.9)
             things.append(
-                Thing("sign", facing * draws.between(9, 60), facing * near_side * (edge + 1.1),
-                      draws.between(2.3, 2.9), (236, 200, 52), style=draws.weighted(rules.signs),
-                      length=float(facing))
-            )  # fmt: skip
+                Thing("sign", s, t, height, (236, 200, 52), style=style, length=float(facing))
+            )
     return things
 
 

@@ -111,7 +111,7 @@ def _openings(canvas: Canvas, house: Thing, a: Corner, b: Corner, spot: Spot) ->
     n = max(1, int(long / 3.2))
     storeys = max(1, int(house.size / 2.9 + 0.5))
     draw = Random(house.seed).random
-    frame = mix(house.colour, (244, 242, 236), 0.7)
+    frame = mix(house.colour, canvas.place.rules.trim, 0.85)
     door = int(draw() * n) if long == house.length else -1
 
     def quad(u0: float, u1: float, y0: float, y1: float, colour: Colour) -> None:
@@ -127,8 +127,8 @@ def _openings(canvas: Canvas, house: Thing, a: Corner, b: Corner, spot: Spot) ->
             if floor == 0 and k == door:
                 quad(u - half, u + half, 0.0, 2.1, shade(mix(house.second, BLACK, 0.3), 0.9))
                 continue
-            if spot.z < 40:
-                quad(u - 1.3 * half, u + 1.3 * half, low + 0.85, low + 2.35, frame)
+            if spot.z < 50:
+                quad(u - 1.5 * half, u + 1.5 * half, low + 0.8, low + 2.4, frame)
             quad(u - half, u + half, low + 1.0, low + 2.2, shade(GLASS, 0.8 + 0.4 * draw()))
 
 
