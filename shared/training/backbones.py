@@ -122,6 +122,19 @@ def head_of(model: nn.Module) -> nn.Linear:
     return head
 
 
+def blocks_of(model: nn.Module) -> list[nn.Module]:
+    """The parts of a backbone in the order in which photos pass them, without its head.
+
+    MobileNets and EfficientNets: the entries of `features`. ResNets: what they are made of, down
+    to single layers in the stem (`conv1`, `bn1`, `relu`, `maxpool`, `layer1`, ...).
+    """
+    features = getattr(model, "features", None)
+    if isinstance(features, nn.Sequential):
+        return list(features)
+    head = head_of(model)
+    return [block for block in model.children() if block is not head]
+
+
 def _with_head(model: nn.Module, n_outputs: int) -> nn.Module:
     """The same network, with a fresh head of another width."""
     *_, (name, _) = model.named_modules()

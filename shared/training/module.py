@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, StepLR
 from torchmetrics import MeanMetric
 
 from shared.training.augment import augment, draw
-from shared.training.backbones import Normalisation, head_of
+from shared.training.backbones import Normalisation, blocks_of, head_of
 from shared.training.batches import Batch
 from shared.training.objectives import FILLER, Objective
 from shared.training.settings import FitSettings
@@ -53,6 +53,16 @@ class Training(L.LightningModule):
         self.backbone_lr_factor = backbone_lr_factor
         self.measures = objective.measures()
         self.train_loss, self.validation_loss = MeanMetric(), MeanMetric()
+        self._frozen = blocks_of(model)[: settings.frozen_blocks]
+        for block in self._frozen:
+            block.requires_grad_(requires_grad=False)
+
+    def train(self, mode: bool = True) -> "Training":
+        """As in torch, but frozen blocks keep the statistics of their batch norms."""
+        super().train(mode)
+        for block in self._frozen:
+            block.eval()
+        return self
 
     def forward(self, images: Tensor) -> Tensor:
         """The outputs for (N, 3, H, W) pixels in 0..1."""
@@ -99,7 +109,13 @@ class Training(L.LightningModule):
         settings = self.settings
         head = {id(p) for p in head_of(self.model).parameters()}
         groups = [
-            {"params": [p for p in self.model.parameters() if id(p) not in head]},
+            {
+                "params": [
+                    parameter
+                    for parameter in self.model.parameters()
+                    if parameter.requires_grad and id(parameter) not in head
+                ]
+            },
             {"params": list(head_of(self.model).parameters())},
         ]
         rates = [settings.lr * self.backbone_lr_factor, settings.lr]

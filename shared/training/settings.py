@@ -20,6 +20,7 @@ class FitSettings:
         lr: the largest learning rate of the head.
         backbone_lr_factor: the backbone's rate, as a share of the head's. A network that starts
             from random weights has nothing to keep: its rate is the head's.
+        frozen_blocks: how many of the backbone's first blocks stay as they are (`blocks_of`).
         probe_first: begin with a head that is fitted to the pretrained backbone's features.
         weight_decay: of AdamW.
         schedule, schedule_every, schedule_factor: see `build_schedule`.
@@ -42,6 +43,7 @@ class FitSettings:
     batch_size: int = 32
     lr: float = 2e-3
     backbone_lr_factor: float = 0.1
+    frozen_blocks: int = 0
     probe_first: bool = False
     weight_decay: float = 1e-2
     schedule: str = "step"
@@ -72,6 +74,9 @@ class FitSettings:
             if getattr(self, name) < 1:
                 msg = f"Expected {name} of at least 1, but got {getattr(self, name)}"
                 raise ValueError(msg)
+        if self.frozen_blocks < 0:
+            msg = f"Expected frozen_blocks of at least 0, but got {self.frozen_blocks}"
+            raise ValueError(msg)
         if self.lr <= 0 or self.backbone_lr_factor < 0:
             msg = f"Expected a positive lr, but got {self.lr} (backbone: {self.backbone_lr_factor})"
             raise ValueError(msg)
