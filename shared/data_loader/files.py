@@ -15,7 +15,7 @@ DIGEST_LENGTH = 32  # hex digits of sha256 that lists keep: 128 bits
 _numbers = itertools.count()
 
 
-def digest_of(data: bytes) -> str:
+def digest_of(data: bytes | memoryview) -> str:
     """sha256 of some bytes, cut to 32 hex digits."""
     return hashlib.sha256(data).hexdigest()[:DIGEST_LENGTH]
 

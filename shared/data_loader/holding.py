@@ -38,8 +38,8 @@ def find_pairs(store: Store, pinned: DataList) -> tuple[list[Pair], NDArray[np.i
         ]
         images = stats("", (p.image_path for p in pairs))
     else:
-        images = stats(place.images, (place.image_name(name) for name in pinned.ids))
-    records = stats(place.records, (place.record_name(name) for name in pinned.ids))
+        images = stats(place.images, place.image_names(pinned.ids))
+    records = stats(place.records, place.record_names(pinned.ids))
     now = np.concatenate([images, records])
     if (now[:, 0] < 0).any():
         _use_other_names(store, pairs, now)

@@ -42,13 +42,13 @@ class Listing:
     def report(self) -> None:
         """Warn of half pairs, with their number and the first few."""
         for what, missing, alone in (
-            ("images", "record", self.images_alone),
-            ("records", "image", self.records_alone),
+            ("images", "a record", self.images_alone),
+            ("records", "an image", self.records_alone),
         ):
             if alone:
                 count = f"{len(alone):,}"
                 few = first_few(alone)
-                logger.warning("%s %s without a %s are not used:\n%s", count, what, missing, few)
+                logger.warning("%s %s without %s are not used:\n%s", count, what, missing, few)
 
 
 def list_pairs(store: Store) -> Listing:
@@ -92,10 +92,9 @@ class _Names:
         return there[0] if len(there) == 1 else None
 
     def stems(self, suffix: str) -> pa.Array:
-        """The names that end so, without the ending, sorted."""
+        """The names that end so, without the ending, in no order."""
         names = self._all.filter(pc.ends_with(self._all, suffix)).combine_chunks()
-        stems = pc.utf8_slice_codeunits(names, 0, -len(suffix))
-        return stems.take(pc.array_sort_indices(stems))
+        return pc.utf8_slice_codeunits(names, 0, -len(suffix))
 
     def odd(self, *suffixes: str) -> bool:
         """Whether a name asks for a closer look: another case, a prefix, a wrong folder."""
@@ -117,14 +116,15 @@ class _Names:
 
 
 def _pair_up(images: pa.Array, records: pa.Array, place: Place) -> Listing:
-    if images.equals(records):
-        return Listing(placed_pairs(images.to_pylist(), place))
+    """Pair stems, none of which is there twice."""
     whole = pc.is_in(images, value_set=records)
+    if pc.all(whole).as_py() and len(images) == len(records):
+        return Listing(placed_pairs(sorted(images.to_pylist()), place))
     alone = pc.invert(pc.is_in(records, value_set=images))
     return Listing(
-        placed_pairs(images.filter(whole).to_pylist(), place),
-        images.filter(pc.invert(whole)).to_pylist(),
-        records.filter(alone).to_pylist(),
+        placed_pairs(sorted(images.filter(whole).to_pylist()), place),
+        sorted(images.filter(pc.invert(whole)).to_pylist()),
+        sorted(records.filter(alone).to_pylist()),
     )
 
 

@@ -3,6 +3,7 @@
 The format is described in `data-lists/README.md`.
 """
 
+import codecs
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from shared.data_loader.errors import DataListError, MissingListError
 from shared.data_loader.files import DIGEST_LENGTH, digest_of, write_bytes
+from shared.data_loader.list_lines import read_plain_lines
 from shared.data_loader.names import IMAGE_SUFFIXES, check_name, id_of_line, split_name
 from shared.paths import lists_folder, root, shown
 
@@ -18,14 +20,7 @@ FORMAT = "lost-and-found data list, format 1"
 DIGEST_HEADER = f"sha256, first {DIGEST_LENGTH} hex digits; of the image, then of the record"
 
 _HEX = f"[0-9a-f]{{{DIGEST_LENGTH}}}"
-# Lines whose ids need no closer look; others go through `check_name` one by one.
-_PLAIN_LINES = re.compile(
-    rf"^([0-9A-Za-z_](?:[0-9A-Za-z_+,\-]|\.(?!\.)){{0,150}}(?<!\.))"
-    rf" ({_HEX}) ({_HEX})(?: (\.\w+))?$",
-    re.MULTILINE,
-)
 _LINE = re.compile(rf"(?P<id>.+) (?P<image>{_HEX}) (?P<record>{_HEX})(?: (?P<suffix>\.\w+))?")
-_RESERVED_LINES = re.compile(r"^(?:con|prn|aux|nul|com\d|lpt\d)[ .]", re.MULTILINE | re.IGNORECASE)
 _EXPECTED = (
     f"'<id> <image digest> <record digest>' with digests of {DIGEST_LENGTH} hex digits "
     "(and, where it differs from the header's, the image's suffix)"
@@ -45,6 +40,7 @@ class DataList:
     suffix: str = ".jpg"
     other_suffixes: Mapping[str, str] = field(default_factory=dict)
     header: Mapping[str, str] = field(default_factory=dict)
+    read_digest: str = ""  # of the lines it was read from
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -72,7 +68,7 @@ class DataList:
 
     def digest(self) -> str:
         """sha256 of the pair lines, cut to 32 hex digits: what a checkpoint records of its data."""
-        return digest_of("".join(f"{line}\n" for line in self.lines()).encode())
+        return self.read_digest or digest_of("".join(f"{line}\n" for line in self.lines()).encode())
 
 
 def list_path(dataset: str, step: str) -> Path:
@@ -84,9 +80,8 @@ def list_path(dataset: str, step: str) -> Path:
 
 def list_digest(dataset: str, step: str) -> str:
     """The digest of a list's pair lines (32 hex digits), whatever its header says."""
-    path = list_path(dataset, step)
-    text = _read_text(path, dataset, step)
-    return digest_of(text[_header_end(text) :].encode())
+    data = _read_bytes(list_path(dataset, step), dataset, step)
+    return digest_of(memoryview(data)[_header_end(data) :])
 
 
 def write_list(path: Path, pinned: DataList, header: Mapping[str, str]) -> None:
@@ -117,12 +112,12 @@ def read_list(path: Path, dataset: str = "", step: str = "") -> DataList:
         MissingListError: there is no such file.
         DataListError: a line is not as it must be; the error says where, what was expected and got.
     """
-    text = _read_text(path, dataset, step)
-    if not text.startswith("#"):
-        return _read_names(text, path)
-    end = _header_end(text)
-    header = _read_header(text[:end], path)
-    pinned = _read_lines(text, end, header, path)
+    data = _read_bytes(path, dataset, step)
+    if not data.startswith(b"#"):
+        return _read_names(data.decode(), path)
+    end = _header_end(data)
+    header = _read_header(data[:end].decode(), path)
+    pinned = _read_lines(data, end, header, path)
     if len(pinned) != int(header["pairs"]):
         msg = (
             f"{shown(path)}: expected {int(header['pairs']):,} pairs as its header says, got "
@@ -137,18 +132,22 @@ def read_names(path: Path) -> list[str]:
     return list(read_list(path).ids)
 
 
-def _read_text(path: Path, dataset: str, step: str) -> str:
+def _read_bytes(path: Path, dataset: str, step: str) -> bytes:
+    """A list's bytes: UTF-8, with plain line ends (git on Windows may change them)."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         raise MissingListError(_missing(path, dataset, step)) from None
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        msg = f"{shown(path)}, line {line}: expected UTF-8 text, got byte 0x{data[error.start]:02x}"
-        raise DataListError(msg) from error
-    return text.replace("\r\n", "\n") if "\r" in text else text  # git on Windows may add them
+    if not data.isascii():
+        try:
+            data.decode()
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            got = f"byte 0x{data[error.start]:02x}"
+            msg = f"{shown(path)}, line {line}: expected UTF-8 text, got {got}"
+            raise DataListError(msg) from error
+    data = data.removeprefix(codecs.BOM_UTF8)
+    return data.replace(b"\r\n", b"\n") if b"\r" in data else data
 
 
 def _missing(path: Path, dataset: str, step: str) -> str:
@@ -165,10 +164,10 @@ def _missing(path: Path, dataset: str, step: str) -> str:
     )
 
 
-def _header_end(text: str) -> int:
+def _header_end(data: bytes) -> int:
     """Where the first line begins that is no header line."""
-    found = re.compile(r"^(?!#)", re.MULTILINE).search(text)
-    return found.start() if found else len(text)
+    found = re.compile(rb"^(?!#)", re.MULTILINE).search(data)
+    return found.start() if found else len(data)
 
 
 def _read_header(text: str, path: Path) -> dict[str, str]:
@@ -191,18 +190,17 @@ def _read_header(text: str, path: Path) -> dict[str, str]:
     return header
 
 
-def _read_lines(text: str, start: int, header: Mapping[str, str], path: Path) -> DataList:
-    found = _PLAIN_LINES.findall(text, start)
-    is_plain = not _RESERVED_LINES.search(text, start)
-    if not is_plain or len(found) != text.count("\n", start) + (not text.endswith("\n")):
-        first = text.count("\n", 0, start) + 1
-        lines = text[start:].split("\n")
-        lines = lines[:-1] if lines[-1] == "" else lines
-        found = [
-            _read_line(line, f"{shown(path)}, line {n}") for n, line in enumerate(lines, first)
-        ]
+def _read_lines(data: bytes, start: int, header: Mapping[str, str], path: Path) -> DataList:
+    body = memoryview(data)[start:]
+    table = read_plain_lines(body)
+    if table is not None:
+        suffix = header["image suffix"]
+        return DataList(*table, suffix, {}, header, digest_of(body))
+    first = data.count(b"\n", 0, start) + 1
+    lines = str(body, "utf-8").removesuffix("\n").split("\n") if body else []
+    found = [_read_line(line, f"{shown(path)}, line {n}") for n, line in enumerate(lines, first)]
     ids = [fields[0] for fields in found]
-    _check_order(ids, path, text.count("\n", 0, start) + 1)
+    _check_order(ids, path, first)
     other = {fields[0]: fields[3] for fields in found if fields[3]}
     for name, suffix in other.items():
         _check_suffix(suffix, f"{shown(path)}, pair {name}")
@@ -213,6 +211,7 @@ def _read_lines(text: str, start: int, header: Mapping[str, str], path: Path) ->
         header["image suffix"],
         other,
         header,
+        digest_of(body),
     )
 
 

@@ -75,6 +75,19 @@ class Place:
         inner = f"{name[:NESTED_CHARACTERS]}/" if self.nested else ""
         return f"{inner}{name}{self.suffix}"
 
+    def image_names(self, names: Sequence[str]) -> list[str]:
+        """`image_name` of each id."""
+        end = self.suffix
+        if self.nested:
+            return [f"{name[:NESTED_CHARACTERS]}/{name}{end}" for name in names]
+        return [f"{name}{end}" for name in names]
+
+    def record_names(self, names: Sequence[str]) -> list[str]:
+        """`record_name` of each id."""
+        if self.nested:
+            return [f"{name[:NESTED_CHARACTERS]}/{name}.json" for name in names]
+        return [f"{name}.json" for name in names]
+
     def record_name(self, name: str) -> str:
         """The path of an id's record below the folder of records."""
         inner = f"{name[:NESTED_CHARACTERS]}/" if self.nested else ""

@@ -102,6 +102,8 @@ class FsspecRemote:
             name = path.replace("\\", "/").rpartition("/")[2]
             if split_name(name) is not None and is_safe(name):
                 found.setdefault(name, path)
+        if not paths:
+            raise FetchFault(kind="no index", detail="nothing is there")
         return found
 
     async def fetch(self, address: str, sink: Sink, limit: int | None) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import sqlite3
 import time
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -52,7 +53,7 @@ def stats(folder: str, names: Iterable[str]) -> NDArray[np.int64]:
     Returns:
         (N, 2) sizes in bytes and times in nanoseconds; both -1 for a file that is not there.
     """
-    values: list[int] = []
+    values = array("q")
     add = values.append
     stat = os.stat
     with _opened(folder) as (handle, start):

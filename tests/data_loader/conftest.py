@@ -120,18 +120,17 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(server: Server) -> Iterator[Server]:
+def running(application: web.Application) -> Iterator[str]:
     """Run a server on a free port of loopback, in a thread, until the end of the block."""
+    url: list[str] = []
     loop = asyncio.new_event_loop()
     ready = threading.Event()
 
     async def start() -> web.AppRunner:
-        application = web.Application()
-        application.router.add_get("/{name:.*}", server.answer)
         runner = web.AppRunner(application, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        url.append(f"http://127.0.0.1:{runner.addresses[0][1]}")
         ready.set()
         return runner
 
@@ -144,7 +143,7 @@ def running(server: Server) -> Iterator[Server]:
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     assert ready.wait(10)
-    yield server
+    yield url[0]
     loop.call_soon_threadsafe(loop.stop)
     thread.join(10)
 
@@ -153,7 +152,22 @@ def running(server: Server) -> Iterator[Server]:
 def serve() -> Iterator[Callable[[Path], Server]]:
     """Serve a folder until the end of the test."""
     with contextlib.ExitStack() as stack:
-        yield lambda folder: stack.enter_context(running(Server(folder)))
+
+        def start(folder: Path) -> Server:
+            server = Server(folder)
+            application = web.Application()
+            application.router.add_get("/{name:.*}", server.answer)
+            server.url = stack.enter_context(running(application))
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[[web.Application], str]]:
+    """Run an application until the end of the test; its URL."""
+    with contextlib.ExitStack() as stack:
+        yield lambda application: stack.enter_context(running(application))
 
 
 def free_port() -> int:
