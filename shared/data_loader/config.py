@@ -63,10 +63,11 @@ def option(name: str, dataset: str | None = None, argument: str | None = None) -
 def source_of(dataset: str, argument: str | None = None, option_name: str = "SOURCE") -> str | None:
     """Where a data set's missing files come from: a URL or a local path, or nothing.
 
-    The common variable is a base, below which each data set has a folder of its name.
+    The common variable is a base, below which each data set has a folder of its name; but for
+    synthetic ones, which are made and not fetched.
     """
     found = argument or _own(option_name, dataset)
-    base = None if found else _common(option_name)
+    base = None if found or _is_made(dataset) else _common(option_name)
     if base:
         head, mark, query = base.partition("?")
         found = f"{head.rstrip('/')}/{dataset}{mark}{query}"
@@ -145,6 +146,13 @@ def _dotenv() -> Mapping[str, str | None]:
 @lru_cache(maxsize=8)
 def _read_dotenv(path: Path, _changed: int) -> Mapping[str, str | None]:
     return dotenv_values(path)
+
+
+def _is_made(dataset: str) -> bool:
+    try:
+        return dataset_settings(dataset).synthetic
+    except FileNotFoundError:
+        return False
 
 
 def _from_settings(dataset: str) -> Mapping[str, Any]:

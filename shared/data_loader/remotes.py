@@ -1,6 +1,7 @@
 """Where files are fetched from: one interface for web servers and for everything of fsspec's."""
 
 import asyncio
+import os
 import posixpath
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -69,6 +70,10 @@ class FsspecRemote:
     def __init__(self, url: str, options: Mapping[str, Any], transfer: Transfer) -> None:
         self.url = url
         self._transfer = transfer
+        if url.startswith(("gs://", "gcs://")):
+            # gcsfs would ask by gRPC, with keys, what type the bucket is: a minute lost where they
+            # are absent, as with public buckets; listing and reading need none of it
+            os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
         try:
             self._fs, self._root = url_to_fs(url, **options)
         except (ImportError, ValueError) as error:

@@ -20,7 +20,7 @@ from shared.data_loader.redaction import redacted
 TOML = """
 title = "Views"
 licence = "CC0"
-synthetic = true
+synthetic = false
 [source]
 url = "http://toml.example/views"
 [source.options]
@@ -54,6 +54,16 @@ def test_argument_environment_dotenv_and_settings_come_in_this_order(
     (project / ".env").write_text("LOST_AND_FOUND_SOURCE_MY_VIEWS=http://own.example\n")
     assert source_of("my-views") == "http://own.example"
     assert source_of("my-views", "http://argument.example") == "http://argument.example"
+
+
+def test_what_is_made_here_is_not_fetched_from_the_common_source(
+    toml: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toml.write_text("synthetic = true\n")
+    monkeypatch.setenv("LOST_AND_FOUND_SOURCE", "http://common.example")
+    assert source_of("my-views") is None
+    monkeypatch.setenv("LOST_AND_FOUND_SOURCE_MY_VIEWS", "http://own.example")
+    assert source_of("my-views") == "http://own.example"
 
 
 def test_dotenv_does_not_enter_the_environment(project: Path) -> None:
@@ -107,7 +117,7 @@ def test_options_of_the_source_are_json_and_not_shown_when_they_are_not(
 
 def test_settings_of_a_dataset(toml: Path) -> None:
     settings = dataset_settings("my-views")
-    assert (settings.title, settings.licence, settings.synthetic) == ("Views", "CC0", True)
+    assert (settings.title, settings.licence, settings.synthetic) == ("Views", "CC0", False)
     assert settings.run == ("1-data-collection/*",)
     assert settings.parameters_for("3-training/country") == {"seed": 4, "epochs": 2}
     assert settings.parameters_for("elsewhere") == {"seed": 3}

@@ -16,7 +16,7 @@ URL = "http://h.example/data/"
 NGINX = b"""<html><head><title>Index of /data/</title></head><body><h1>Index of /data/</h1><hr><pre>
 <a href="../">../</a>
 <a href="ab/">ab/</a>                                   21-Nov-2026 09:00                   -
-<a href="singleplayer_0123456789012345678901234567890123456789.json">singleplayer_0..&gt;</a> 9:00 10
+<a href="singleplayer_0123456789012345678901234567890123456789.json">singleplayer..&gt;</a> 10
 <a href="a%20b%26c.jpg">a b&amp;c.jpg</a>                21-Nov-2026 09:00                  10
 </pre><hr></body></html>"""
 APACHE = b"""<table><tr><th><a href="?C=N;O=D">Name</a></th><th><a href="?C=M;O=A">M</a></th>

@@ -73,11 +73,11 @@ def test_a_changed_file_is_an_error_with_both_digests(store: Store) -> None:
     (store.images / "view_0003.json").write_text("{}")
     # sha256 of "{}", from sha256sum
     found = "44136fa355b3678a1146ad16f7e8649e"
-    for use in (lambda: pin(store), lambda: load_pairs("demo", "1-collect", store)):
-        with pytest.raises(
-            DataListError, match=rf"view_0003: expected record \w{{32}}, found {found}"
-        ):
-            use()
+    said = rf"view_0003: expected record \w{{32}}, found {found}"
+    with pytest.raises(DataListError, match=said):
+        pin(store)
+    with pytest.raises(DataListError, match=said):
+        load_pairs("demo", "1-collect", store)
 
 
 def test_a_change_that_keeps_size_and_second_is_seen(store: Store) -> None:
@@ -109,7 +109,7 @@ def test_verified_files_are_not_read_again(store: Store, monkeypatch: pytest.Mon
     time.sleep(0.06)
     load_pairs("demo", "1-collect", store)
     read: list[str] = []
-    monkeypatch.setattr("shared.data_loader.verify.file_digest", lambda p: read.append(p) or "")
+    monkeypatch.setattr("shared.data_loader.verify.file_digest", read.append)
     assert len(load_pairs("demo", "1-collect", store)) == 10
     assert read == []
 

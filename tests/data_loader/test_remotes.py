@@ -105,6 +105,7 @@ def bucket(folder: Path) -> web.Application:
     return application
 
 
+@pytest.mark.slow
 def test_s3(project: Path, make_pairs: Make, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     make_pairs(project.parent / "source", 3)
     url = start(bucket(project.parent / "source"))
@@ -145,6 +146,7 @@ def storage(folder: Path) -> web.Application:
     return application
 
 
+@pytest.mark.slow
 def test_gs(project: Path, make_pairs: Make, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     make_pairs(project.parent / "source", 3)
     url = start(storage(project.parent / "source"))
@@ -187,6 +189,7 @@ def hub(folder: Path) -> web.Application:
     return application
 
 
+@pytest.mark.slow
 def test_hf(project: Path, make_pairs: Make, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     make_pairs(project.parent / "source", 3)
     url = start(hub(project.parent / "source"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.data_loader import verify
-from shared.data_loader.files import write_json, write_with
+from shared.data_loader.files import file_digest, write_json, write_with
 from shared.data_loader.places import memory_folder
 from shared.data_loader.verify import MISSING, Snapshot, digests, stats
 
@@ -25,11 +25,10 @@ def old_file(path: Path, data: bytes, when: float = AN_HOUR_AGO) -> str:
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files whose bytes were read."""
     names: list[str] = []
-    real = verify.file_digest
 
     def note(path: str) -> str:
         names.append(Path(path).name)
-        return real(path)
+        return file_digest(path)
 
     monkeypatch.setattr(verify, "file_digest", note)
     return names
