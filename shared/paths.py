@@ -11,7 +11,7 @@ ROOT_VARIABLE = "LOST_AND_FOUND_ROOT"
 
 
 def root() -> Path:
-    """The project's root: the environment's `LOST_AND_FOUND_ROOT`, or the clone that this file is in."""
+    """The project's root: `LOST_AND_FOUND_ROOT` of the environment, or the clone of this file."""
     return Path(os.environ.get(ROOT_VARIABLE) or Path(__file__).parents[1]).resolve()
 
 

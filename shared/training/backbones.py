@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torchvision.models import (  # type: ignore[import-untyped]
+from torchvision.models import (
     get_model,
     get_model_weights,
 )

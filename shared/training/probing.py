@@ -8,8 +8,8 @@ Underperform Out-of-Distribution* (ICLR 2022), fit the head first, and tune ever
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
-from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
 from shared.training.backbones import Normalisation, head_of

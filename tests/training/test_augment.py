@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-import torchvision.transforms.v2.functional as reference  # type: ignore[import-untyped]
+import torchvision.transforms.v2.functional as reference
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
 

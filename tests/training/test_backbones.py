@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
-from torchvision.models import (  # type: ignore[import-untyped]
+from torchvision.models import (
     get_model_weights,
     mobilenet_v2,
     mobilenet_v3_small,

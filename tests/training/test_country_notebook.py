@@ -3,7 +3,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import papermill  # type: ignore[import-untyped]
+import papermill
 import pytest
 
 from shared.training.checkpoint import Checkpoint
