@@ -10,9 +10,11 @@ from PIL import Image, ImageFilter
 from shared.collection.demo_canvas import EYE_M, Canvas, Point, clip
 from shared.collection.demo_climate import SNOW
 from shared.collection.demo_draws import Colour, Draws, mix, shade
+from shared.collection.demo_stands import REACH_M
 
 WHITE_PAINT: Colour = (232, 232, 226)
 YELLOW_PAINT: Colour = (232, 184, 52)
+PATH_M = (2.9, 4.4)  # where a footpath lies, from the road's edge
 FAR_M = 260.0  # how far the road is painted
 
 
@@ -210,6 +212,9 @@ def _road(canvas: Canvas) -> None:
     half = place.width / 2
     _strip(canvas, -FAR_M, FAR_M, -half - place.verge, half + place.verge, place.soil)
     _strip(canvas, -FAR_M, FAR_M, -half, half, place.asphalt)
+    for side in place.paths:
+        near, far = half + PATH_M[0], half + PATH_M[1]
+        _strip(canvas, -REACH_M, REACH_M, side * near, side * far, shade(place.soil, 1.06))
     for side in (-1, 1):  # wheel tracks
         for track in (0.22, 0.72):
             middle = side * half * track

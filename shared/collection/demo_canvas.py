@@ -53,7 +53,7 @@ class Canvas:
         self.cos, self.sin = cosine(turn), sine(turn)
         self.focal = FOCAL * self.width
         self.middle = self.width / 2
-        self.horizon = floor(0.47 * self.height)
+        self.horizon = floor(0.44 * self.height)
         # the sun along the road, across it, and over the camera's right hand
         sun = light.sun_deg - place.road_deg
         self.sun_s, self.sun_t = cosine(sun), sine(sun)

@@ -70,10 +70,10 @@ def _grain() -> NDArray[np.int16]:
 
 def _exposed(canvas: Canvas, draws: Draws) -> tuple[float, float, float]:
     """What the light's tint is in this picture: the camera exposes each by itself."""
-    gain = draws.between(0.8, 1.16)
-    warm = 0.05 * draws.middling()
+    gain = draws.between(0.78, 1.16)
+    warm, pink = 0.09 * draws.middling(), 0.04 * draws.middling()
     red, green, blue = canvas.light.tint
-    return red * gain * (1 + warm), green * gain, blue * gain * (1 - warm)
+    return red * gain * (1 + warm), green * gain * (1 - pink), blue * gain * (1 - warm)
 
 
 def _developed(canvas: Canvas, draws: Draws) -> Image.Image:

@@ -42,6 +42,7 @@ class Place:
     asphalt: Colour
     soil: Colour
     verge: float  # width of bare earth beside the road, m
+    paths: tuple[int, ...]  # sides of the road with a footpath
     grass: Colour
     fields: Fields
     woods: Colour  # of the far trees
@@ -67,7 +68,7 @@ def make_place(seed: int, name: str, code: str, lat: float, lon: float) -> Place
     winter = (1 + cosine((month - 1) * 30 + (0 if lat >= 0 else 180))) / 2
     snow = draws.happens(0.6 * max(0.0, winter - 0.6) * max(0.0, 1 - 2.2 * climate.warmth) * 2.5)
     width = draws.between(5.6, 8.2) - (1.2 if code in {"JP", "IE", "GB"} else 0.0)
-    soil = draws.near(ways().soil, 16)
+    soil = draws.near(ways().soil, 20)
     grass = grass_of(draws, climate, winter, snow)
     markings = ways()
     return Place(
@@ -86,6 +87,7 @@ def make_place(seed: int, name: str, code: str, lat: float, lon: float) -> Place
         asphalt=draws.near(ways().asphalt, 16),
         soil=mix(soil, SNOW, 0.6) if snow else soil,
         verge=draws.between(1.0, 1.9) + climate.dryness,
+        paths=tuple(side for side in (-1, 1) if draws.happens(0.45 + 0.5 * town)),
         grass=grass,
         fields=fields_of(draws, climate, grass, snow, town),
         woods=woods_of(draws, ways(), climate, winter),

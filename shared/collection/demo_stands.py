@@ -87,7 +87,7 @@ def _houses(draws: Draws, rules: Rules, climate: Climate, edge: float, town: flo
             if not draws.happens(0.35 + 0.65 * town):
                 s += length + gap
                 continue
-            back = draws.between(5, 11) + 14 * (1 - town) * draws.unit()
+            back = draws.between(6, 12) + 14 * (1 - town) * draws.unit()
             kind = roof_kind if draws.happens(0.7) else draws.weighted(rules.roof_kinds)
             storeys = max(1.0, rules.storeys + 0.9 * draws.middling())
             houses.append(
@@ -123,7 +123,7 @@ def _trees(
             Thing(
                 "tree",
                 draws.between(-REACH_M, REACH_M),
-                side * (edge + 3.5 + 55 * far * far),
+                side * (edge + 4.6 + 55 * far * far),
                 tree.height * draws.between(0.65, 1.2),
                 leaves_of(draws, name, winter, climate.warmth),
                 tree.trunk,
@@ -172,7 +172,7 @@ def _fences(draws: Draws, rules: Rules, climate: Climate, edge: float, town: flo
         kind = draws.weighted(rules.fences)
         if kind == "none":
             continue
-        away = 0.7 if kind == "rail" else draws.between(2.8, 4.6)
+        away = 0.7 if kind == "rail" else draws.between(4.6, 5.6)
         s = -REACH_M + draws.between(0, 30)
         while s < REACH_M:
             length = draws.between(24, 70)
