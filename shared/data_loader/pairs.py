@@ -133,10 +133,11 @@ def placed_pairs(ids: Sequence[str], place: Place) -> list[Pair]:
 def stable_order(ids: Iterable[str], seed: int) -> list[str]:
     """The ids in a random order that the ids and the seed alone decide.
 
-    Each id has a key of its own, sha256 of `<seed>:<id>`, so an id that is added or taken away
-    moves no other. The id itself breaks ties.
+    Each id has a key of its own, sha256 of `order:<seed>:<id>`, so an id that is added or taken
+    away moves no other. The id itself breaks ties. The word `order` keeps it independent of other
+    draws from the same seed and id: a split must not find the first of an order in one part.
     """
-    start = hashlib.sha256(f"{seed}:".encode())
+    start = hashlib.sha256(f"order:{seed}:".encode())
 
     def key(name: str) -> tuple[bytes, str]:
         state = start.copy()

@@ -164,8 +164,8 @@ def test_half_pairs_are_reported_and_not_used(
 
 
 def test_the_shuffled_order_is_that_of_sha256() -> None:
-    # printf 1:a | sha256sum, and so on, sorted: dafebc
-    assert "".join(stable_order("fedcba", 1)) == "dafebc"
+    # printf order:1:a | sha256sum, and so on, sorted: fadbec
+    assert "".join(stable_order("fedcba", 1)) == "fadbec"
 
 
 def test_an_added_pair_moves_no_other(store: Store, make_pairs: Make) -> None:

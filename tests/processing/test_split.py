@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.data_loader import stable_order
 from shared.processing.split import (
     PARTS,
     distances_to_training,
@@ -169,3 +170,12 @@ def test_distances_from_test_to_training() -> None:
 def test_no_coordinates_have_no_distances() -> None:
     points = pd.DataFrame({"lat": [np.nan], "lon": [np.nan]}, index=["a"])
     assert distances_to_training(points, pd.Series(["train"], index=["a"])).shape == (0,)
+
+
+def test_the_first_places_of_an_order_are_split_like_all_others() -> None:
+    # The mapping keeps the first places of the order of the same seed; their parts are as asked.
+    pairs = _pairs({"FR": 4000})
+    first = set(stable_order(pairs["place"], 0)[:1000])
+    parts = split_places(pairs[pairs["place"].isin(first)]).parts
+    # Four standard deviations of 1,000 draws.
+    assert (parts == "train").mean() == pytest.approx(0.7, abs=0.058)
