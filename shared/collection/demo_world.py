@@ -28,7 +28,6 @@ from shared.data_loader.files import digest_of, write_bytes
 
 __all__ = ["DemoReport", "DemoSettings", "paint_pair", "write_demo_world"]
 
-VERSION = 1  # one more whenever the same settings give other bytes
 LOG_NAME = ".painted.log"
 CHUNK = 20  # views that a process paints at a time
 SKEW_DEG = 14.0  # how far the first heading may be off the road
@@ -125,7 +124,7 @@ def write_demo_world(
         n_processes: how many processes; 0 or `None` for one a processor.
     """
     views = plan_views(settings)
-    log = PaintedLog(folder, {"version": VERSION, **asdict(settings)})
+    log = PaintedLog(folder, {"code": _code_digest(), **asdict(settings)})
     log.tidy(view.id for view in views)
     todo = [view for view in views if view.id not in log.painted]
     work = partial(_paint_chunk, folder=folder, settings=settings)
@@ -135,6 +134,12 @@ def write_demo_world(
             log.add(painted)
             bar.update(len(painted))
     return DemoReport(views, len(todo), len(views) - len(todo))
+
+
+def _code_digest() -> str:
+    """A digest of the code that paints: pictures of other code are painted again."""
+    sources = sorted(Path(__file__).parent.glob("demo_*.py"))
+    return digest_of(b"".join(path.read_bytes() for path in sources))
 
 
 def _paint_chunk(
