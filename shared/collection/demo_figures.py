@@ -38,7 +38,7 @@ def contact_sheet(
         ax.imshow(_thumbnail(path))
         ax.set_title(label, fontsize=7, pad=2)
     figure.suptitle(title, fontsize=10)
-    figure.tight_layout(pad=0.4)
+    figure.tight_layout(pad=0.4, rect=(0, 0, 1, 0.99))
     return figure
 
 

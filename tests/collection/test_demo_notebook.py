@@ -20,7 +20,7 @@ def test_notebook_paints_pins_and_holds_to_what_it_pinned(
     tiny = {"n_places": 20, "n_multiplayer": 5, "width": 64, "height": 36, "fault_factor": 2.0}
     text = run(tmp_path, dataset="tiny", may_write_lists=True, **tiny)
     pinned = (lists / "1-collect.txt").read_bytes()
-    assert "85 views" in text
+    assert "85 views of 20 places" in text
     assert "whole pairs of 85 views" in text
     assert "1-collect.txt" in text
     (tmp_path / "1-data-collection/.data/tiny/singleplayer_00004_0.jpg").unlink()
