@@ -157,7 +157,9 @@ async def _fetch_all(remote: Remote, jobs: Sequence[Job], transfer: Transfer) ->
         os.makedirs(folder, exist_ok=True)  # noqa: PTH103
     pending = iter(jobs)
     finder = Finder(remote, transfer)
-    with tqdm(total=len(jobs), desc=f"fetch from {_host(remote)}", unit="file") as bar:
+    with tqdm(
+        total=len(jobs), desc=f"fetch from {_host(remote)}", unit="file", mininterval=0.5
+    ) as bar:
         async with _opened(remote), asyncio.TaskGroup() as group:
             for _ in range(min(transfer.concurrency, len(jobs))):
                 group.create_task(_work(finder, pending, outcome, transfer, bar))

@@ -2,8 +2,8 @@
 
 import contextlib
 import logging
+import os
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from shared.data_loader.archives import unpack_archive
@@ -98,7 +98,7 @@ def _fetch_jobs(store: Store, images: Sequence[Job], records: Sequence[Job]) -> 
     how = transfer()
     try:
         for url, jobs in sources:
-            left = [job for job in jobs if not Path(job.place).is_file()]
+            left = [job for job in jobs if not os.path.isfile(job.place)]  # noqa: PTH113
             if left:
                 fetch(open_remote(url, options, how), left, how, offline_help(store))
     finally:

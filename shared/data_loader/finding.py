@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -58,11 +58,10 @@ class Finder:
         """The bytes of a file, held to its digest."""
         if job.address:
             return await self._get(job.address, job)
-        for number, relative in enumerate(_layouts(job.name)):
-            if self._layout not in (None, number):
-                continue
+        known = self._layout
+        for number, layout in enumerate(_LAYOUTS) if known is None else ((known, _LAYOUTS[known]),):
             try:
-                data = await self._get(self._remote.address(relative), job)
+                data = await self._get(self._remote.address(layout(job.name)), job)
             except FetchFault as fault:
                 if fault.kind != NOT_FOUND:
                     raise
@@ -135,11 +134,22 @@ async def retried(attempt: Callable[[], Awaitable[_Result]], transfer: Transfer)
     raise AssertionError(msg)
 
 
-def _layouts(name: str) -> Iterable[str]:
-    """Where a file may lie below a remote, the likeliest first."""
-    prefix = ANCESTOR_RECORD_PREFIX if name.lower().endswith(".json") else ANCESTOR_IMAGE_PREFIX
-    inner = os.path.splitext(name)[0][:NESTED_CHARACTERS]  # noqa: PTH122
-    return (name, f"{inner}/{name}", prefix + name, f"{inner}/{prefix}{name}")
+def _inner(name: str) -> str:
+    return os.path.splitext(name)[0][:NESTED_CHARACTERS]  # noqa: PTH122
+
+
+def _with_prefix(name: str) -> str:
+    is_record = name.lower().endswith(".json")
+    return (ANCESTOR_RECORD_PREFIX if is_record else ANCESTOR_IMAGE_PREFIX) + name
+
+
+# where a file may lie below a remote, the likeliest first
+_LAYOUTS: tuple[Callable[[str], str], ...] = (
+    lambda name: name,
+    lambda name: f"{_inner(name)}/{name}",
+    _with_prefix,
+    lambda name: f"{_inner(name)}/{_with_prefix(name)}",
+)
 
 
 def _is_web_page(data: bytes) -> bool:

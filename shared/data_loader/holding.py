@@ -18,14 +18,17 @@ from shared.data_loader.verify import MISSING, Snapshot, digests, stats
 from shared.paths import shown
 
 
-def find_pairs(store: Store, pinned: DataList) -> tuple[list[Pair], NDArray[np.int64]]:
+def find_pairs(
+    store: Store, pinned: DataList
+) -> tuple[list[Pair], NDArray[np.int64], NDArray[np.intp]]:
     """Where the pairs of a list are; what is missing is fetched first.
 
     Files are looked for where their ids say; only when some are not there is the store listed, for
     files under other names (`.JPG`, Lost & Found's prefixes, another folder).
 
     Returns:
-        The n pairs in the order of the list, and the (2 n, 2) `stats` of images, then records.
+        The n pairs in the order of the list, the (2 n, 2) `stats` of images, then records, and the
+        rows that were just fetched, so held to their digests already.
     """
     place = store.place(pinned.suffix)
     pairs = placed_pairs(pinned.ids, place)
@@ -41,16 +44,23 @@ def find_pairs(store: Store, pinned: DataList) -> tuple[list[Pair], NDArray[np.i
         images = stats(place.images, place.image_names(pinned.ids))
     records = stats(place.records, place.record_names(pinned.ids))
     now = np.concatenate([images, records])
+    missing: list[int] = []
     if (now[:, 0] < 0).any():
         _use_other_names(store, pairs, now)
         missing = _missing(now)
         fetch_missing(store, pinned, missing)
         now[missing] = stats("", [_path(pairs, row) for row in missing])
-    return pairs, now
+    fetched = [row for row in missing if now[row, 0] >= 0] if pinned.is_pinned else []
+    return pairs, now, np.array(fetched, dtype=np.intp)
 
 
 def hold_to_list(
-    store: Store, pinned: DataList, pairs: Sequence[Pair], now: NDArray[np.int64], path: Path
+    store: Store,
+    pinned: DataList,
+    pairs: Sequence[Pair],
+    now: NDArray[np.int64],
+    fetched: NDArray[np.intp],
+    path: Path,
 ) -> None:
     """Check that each file has the digest of the list.
 
@@ -61,9 +71,10 @@ def hold_to_list(
     """
     key = f"{pinned.digest()} {store.images} {store.records} {store.nested}"
     snapshot = Snapshot(key)
-    rows = snapshot.differing(now).tolist()
-    if not rows:
+    differing = snapshot.differing(now)
+    if not len(differing):
         return
+    rows = np.setdiff1d(differing, fetched).tolist()
     n = len(pairs)
     taken = digests([_path(pairs, row) for row in rows])
     faults = []

@@ -45,9 +45,9 @@ def load_pairs(dataset: str, step: str, store: Store) -> list[Pair]:
     pinned = read_list(path, dataset, step)
     note_inputs([path])
     prepare(store)
-    pairs, now = find_pairs(store, pinned)
+    pairs, now, fetched = find_pairs(store, pinned)
     if pinned.is_pinned:
-        hold_to_list(store, pinned, pairs, now, path)
+        hold_to_list(store, pinned, pairs, now, fetched, path)
     else:
         _all_there(pairs, path)
         logger.warning(

@@ -20,6 +20,9 @@ MISSING = ""  # the digest of a file that is not there
 _FRESH_NS = 50_000_000  # a file changed this shortly ago may change again within one tick
 _COARSE_NS = 2_000_000_000  # the same, where the file system keeps whole seconds
 _BATCH = 20_000
+_CHUNK = 100  # files a thread takes at once: handing them over one by one costs more than sha256
+_THREADS = 8  # a mounted drive answers slowly, not narrowly
+_Stale = tuple[str, tuple[int, int]]
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS files "
     "(path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, digest TEXT) WITHOUT ROWID"
@@ -32,6 +35,8 @@ def digests(paths: Sequence[str]) -> list[str]:
     A digest is taken again only when the file's size or time of change is not the one remembered.
     """
     found: list[str] = []
+    if not paths:
+        return found
     with (
         contextlib.closing(_Memory()) as memory,
         tqdm(total=len(paths), desc="verify", unit="file", delay=2) as bar,
@@ -122,8 +127,9 @@ class _Memory:
             for path, (size, changed) in zip(paths, now, strict=True)
             if size >= 0 and known.get(path, ())[:2] != (size, changed)
         ]
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            taken = list(pool.map(_digest, (path for path, _ in stale)))
+        with ThreadPoolExecutor(_THREADS) as pool:
+            chunks = [stale[i : i + _CHUNK] for i in range(0, len(stale), _CHUNK)]
+            taken = [digest for some in pool.map(_digests, chunks) for digest in some]
         self._remember(stale, taken)
         new = {path: digest for (path, _), digest in zip(stale, taken, strict=True)}
         return [
@@ -139,7 +145,7 @@ class _Memory:
             for path, size, changed, digest in self._db.execute(query, part):
                 yield path, (size, changed, digest)
 
-    def _remember(self, stale: Sequence[tuple[str, tuple[int, int]]], taken: Sequence[str]) -> None:
+    def _remember(self, stale: Sequence[_Stale], taken: Sequence[str]) -> None:
         settled = _is_settled(np.array([changed for _, (_, changed) in stale], dtype=np.int64))
         rows = [
             (path, size, changed, digest)
@@ -178,6 +184,10 @@ def _opened(folder: str) -> Iterator[tuple[int | None, str]]:
         yield handle, ""
     finally:
         os.close(handle)
+
+
+def _digests(stale: Sequence[_Stale]) -> list[str]:
+    return [_digest(path) for path, _ in stale]
 
 
 def _digest(path: str) -> str:

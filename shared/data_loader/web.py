@@ -3,23 +3,25 @@
 import asyncio
 import base64
 import contextlib
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+from yarl import URL
 
 from shared.data_loader.config import Transfer
 from shared.data_loader.errors import DataListError
-from shared.data_loader.index_pages import Index, read_index, with_query
+from shared.data_loader.index_pages import Index, read_index
 from shared.data_loader.pairs import NESTED_CHARACTERS
 from shared.data_loader.remotes import NOT_FOUND, FetchFault
 from shared.data_loader.sinks import MemorySink, Sink
 
 MAX_INDEX_BYTES = 1 << 30  # 300,000 links of nginx take 45 MB
 MAX_FOLDERS = 4096
-_CHUNK = 1 << 18
 _MAY_PASS = frozenset({408, 425, 429, 500, 502, 503, 504})
 _NOT_THERE = frozenset({404, 410})
 
@@ -32,6 +34,9 @@ class WebRemote:
         self._transfer = transfer
         self._session: aiohttp.ClientSession | None = None
         self._base, self._headers = _without_user(url)
+        start, _, query = self._base.partition("?")
+        self._start = f"{start.rstrip('/')}/"
+        self._end = f"?{query}" if query else ""
 
     async def open(self) -> None:
         """Begin."""
@@ -44,7 +49,8 @@ class WebRemote:
                 "User-Agent": "lost-and-found",
                 **self._headers,
             },
-            trust_env=True,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=_has_proxy(self._base),
         )
 
     async def close(self) -> None:
@@ -54,8 +60,7 @@ class WebRemote:
 
     def address(self, relative: str) -> str:
         """The URL of a file by its path below the remote."""
-        start = self._base.partition("?")[0]
-        return with_query(f"{start.rstrip('/')}/{quote(relative)}", self._base)
+        return f"{self._start}{quote(relative)}{self._end}"
 
     def whole(self) -> str:
         """The URL of the remote itself, where it is one file."""
@@ -76,11 +81,8 @@ class WebRemote:
 
     async def fetch(self, address: str, sink: Sink, limit: int | None) -> None:
         """Fetch one file into a sink, from where the sink ends if the server can."""
-        patience_s = 10 * self._transfer.timeout_s if limit is not None else None
         with _told(sink):
-            # a server may dribble a byte a second for ever
-            async with asyncio.timeout(patience_s):
-                await self._fetch(address, sink, limit)
+            await self._fetch(address, sink, limit)
 
     async def _fetch(self, address: str, sink: Sink, limit: int | None) -> None:
         if self._session is None:
@@ -89,7 +91,10 @@ class WebRemote:
         headers = {}
         if sink.size and sink.validator:
             headers = {"Range": f"bytes={sink.size}-", "If-Range": sink.validator}
-        async with self._session.get(address, headers=headers) as answer:
+        # a server may dribble a byte a second for ever
+        deadline = time.monotonic() + 10 * self._transfer.timeout_s
+        url = URL(address, encoded=True)
+        async with self._session.get(url, headers=headers or None) as answer:
             _check_status(answer)
             if answer.status != 206 or not _continues(answer, sink.size):
                 sink.restart()
@@ -99,10 +104,14 @@ class WebRemote:
                 raise FetchFault(
                     kind="too large", detail=f"{length:,} bytes, the limit is {limit:,}"
                 )
-            async for chunk in answer.content.iter_chunked(_CHUNK):
+            while chunk := await answer.content.readany():
                 sink.write(chunk)
-                if limit is not None and sink.size > limit:
+                if limit is None:
+                    continue
+                if sink.size > limit:
                     raise FetchFault(kind="too large", detail=f"over {limit:,} bytes")
+                if time.monotonic() > deadline and not answer.content.at_eof():
+                    raise TimeoutError
 
     def _page(self) -> str:
         """The URL of the index: a folder ends in a slash, a script or a page does not."""
@@ -114,8 +123,7 @@ class WebRemote:
     async def _read_page(self, url: str) -> Index:
         sink = MemorySink()
         with _told(sink):
-            async with asyncio.timeout(100 * self._transfer.timeout_s):
-                await self._fetch(url, sink, MAX_INDEX_BYTES)
+            await self._fetch(url, sink, MAX_INDEX_BYTES)
         try:
             index = await asyncio.to_thread(read_index, sink.body(), url)
         except DataListError as error:
@@ -179,6 +187,16 @@ def _retry_after(answer: aiohttp.ClientResponse) -> float | None:
     except (TypeError, ValueError):
         return None
     return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+
+
+def _has_proxy(url: str) -> bool:
+    """Whether the environment names a proxy for a URL.
+
+    Only then is aiohttp told to look there: it does so anew for each file, in a thread, which takes
+    as long as fetching a small file.
+    """
+    parts = urlsplit(url)
+    return parts.scheme in getproxies() and not proxy_bypass(parts.netloc)
 
 
 def _without_user(url: str) -> tuple[str, dict[str, str]]:
