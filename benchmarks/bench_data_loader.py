@@ -115,15 +115,16 @@ def _downloading(root: Path, n: int) -> Iterator[Row]:
             sides["aria2c"] = lambda folder: _fetch_aria(folder, url, names)
         taken = _download_rounds(root, sides, len(names))
     ours = taken.pop("ours")
-    against = taken.get("curl -Z") or taken["aria2c"]
+    # "curl -Z or aria2c": held to the slower of the two, and both are shown
+    against = max(taken, key=lambda name: taken[name])
     shares = ", ".join(f"{name} {len(names) / s:,.0f}" for name, s in taken.items())
     yield Row(
         f"download {n:,} pairs from nginx, verified",
         f"{len(names) / ours:,.0f} files/s",
         f"{shares} files/s, unverified",
-        against / ours,
-        "at least 0.8 x curl -Z or aria2c",
-        max(taken.values()) / ours >= 0.8,
+        taken[against] / ours,
+        f"at least 0.8 x curl -Z or aria2c (here: {against})",
+        taken[against] / ours >= 0.8,
     )
 
 
