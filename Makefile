@@ -28,7 +28,7 @@ run: .venv/.ready ## Run the whole pipeline of DATASET (the built-in demo by def
 		$(PYTHON_BIN) -m shared.pipeline --dataset '$(DATASET)' $(if $(JOBS),--jobs $(JOBS)) $(ARGS)
 
 test: .venv/.ready ## Run the whole test suite (TESTS=tests/data_loader for a part)
-	@$(PYTHON_BIN) -m pytest -n 2 --dist loadgroup $(TESTS)
+	@PYTHONHASHSEED=0 $(PYTHON_BIN) -m pytest -n 2 --dist loadgroup $(TESTS)
 
 lab: .venv/.ready ## Open JupyterLab with the project's kernel
 	@$(PYTHON_BIN) -m jupyterlab

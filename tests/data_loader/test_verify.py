@@ -54,7 +54,11 @@ def test_a_digest_is_taken_once(tmp_path: Path, read: list[str]) -> None:
     assert read == ["a"]
 
 
-@pytest.mark.parametrize(("data", "when"), [(b"22", AN_HOUR_AGO), (b"2", AN_HOUR_AGO + 1)])
+@pytest.mark.parametrize(
+    ("data", "when"),
+    [(b"22", AN_HOUR_AGO), (b"2", AN_HOUR_AGO + 1)],
+    ids=["another size", "another time"],
+)
 def test_another_size_or_time_is_read_again(
     tmp_path: Path, read: list[str], data: bytes, when: float
 ) -> None:
