@@ -12,9 +12,11 @@ from shared.training.augment import Augmentation, augment, draw
 from shared.training.images import Bytes
 from shared.training.module import as_floats
 
+PANEL_IN = 1.2  # width of one photo: small, since the picture is committed with the notebook
+
 
 def augmented_grid(
-    images: Bytes, labels: Sequence[str], settings: Augmentation, seed: int, title: str, n: int = 4
+    images: Bytes, labels: Sequence[str], settings: Augmentation, seed: int, title: str, n: int = 3
 ) -> Figure:
     """Photos in the first column, and what the network is shown of them in the others.
 
@@ -31,10 +33,8 @@ def augmented_grid(
     columns = [pixels]
     for _ in range(n):
         columns.append(augment(pixels, draw(len(pixels), settings, generator), settings))
-    height = 1.7 * (n + 1) * images.shape[1] / images.shape[2]
-    figure, axes = plt.subplots(
-        len(images), n + 1, figsize=(1.7 * (n + 1), height * len(images) / (n + 1) + 0.6)
-    )
+    height_in = PANEL_IN * len(images) * images.shape[1] / images.shape[2]
+    figure, axes = plt.subplots(len(images), n + 1, figsize=(PANEL_IN * (n + 1), height_in + 0.6))
     for row, label in enumerate(labels):
         for column, shown in enumerate(columns):
             place = np.atleast_2d(axes)[row, column]
