@@ -23,8 +23,8 @@ from shared.collection.demo_paint import View, paint_view
 from shared.collection.demo_place import Place, make_place
 from shared.collection.demo_plan import DemoSettings, PlannedPlace, PlannedView, plan_views
 from shared.collection.painted_log import PaintedLog
-from shared.collection.side_by_side import side_by_side
 from shared.data_loader.files import digest_of, write_bytes
+from shared.workers import side_by_side
 
 __all__ = ["DemoReport", "DemoSettings", "paint_pair", "write_demo_world"]
 

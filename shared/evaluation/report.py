@@ -15,8 +15,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from shared.evaluation.intervals import Interval
-from shared.processing.parallel import default_processes
 from shared.runs import commit, versions
+from shared.workers import default_processes
 
 TEMPLATES = Path(__file__).parent / "templates"
 PACKAGES = ("torch", "numpy", "pandas", "scikit-learn", "geopandas", "matplotlib")

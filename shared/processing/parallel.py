@@ -2,36 +2,24 @@
 
 import json
 import logging
-import multiprocessing
-import os
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-import cv2
 from tqdm import tqdm
 
 from shared.data_loader.files import write_bytes
+from shared.workers import default_processes, side_by_side
 
 logger = logging.getLogger(__name__)
 
 CHUNK_SIZE = 50  # a task per image costs a fifth of the speed of decoding; from 25 on nothing
-ORPHAN_CHECK_S = 1.0
 
 Entry = tuple[list[Any], Any]  # what it was made from, and what was made
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
-
-
-def default_processes() -> int:
-    """The number of processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def map_chunks(
@@ -54,63 +42,16 @@ def map_chunks(
     n_processes = n_processes or default_processes()
     size = max(1, min(chunk_size, -(-len(items) // n_processes)))
     chunks = [items[start : start + size] for start in range(0, len(items), size)]
-    n_threads = cv2.getNumThreads()
-    # OpenCV's own threads would only take processors from each other, and a process that is forked
-    # while they exist hangs when it uses OpenCV: this ends them.
-    cv2.setNumThreads(1)
-    try:
-        with tqdm(total=len(items), desc=title, unit="photo", disable=not items) as progress:
-            finished = (
-                _in_this_process(work, chunks)
-                if n_processes == 1 or len(chunks) < 2
-                else _in_processes(work, chunks, n_processes)
-            )
-            for n_items, result in finished:
-                progress.update(n_items)
-                yield result
-    finally:
-        cv2.setNumThreads(n_threads)
+    with tqdm(total=len(items), desc=title, unit="photo", disable=not items) as progress:
+        for n_items, result in side_by_side(partial(_counted, work), chunks, n_processes):
+            progress.update(n_items)
+            yield result
 
 
-def _in_this_process(
-    work: Callable[[Sequence[ItemT]], ResultT], chunks: Sequence[Sequence[ItemT]]
-) -> Iterator[tuple[int, ResultT]]:
-    for chunk in chunks:
-        yield len(chunk), work(chunk)
-
-
-def _in_processes(
-    work: Callable[[Sequence[ItemT]], ResultT], chunks: Sequence[Sequence[ItemT]], n_processes: int
-) -> Iterator[tuple[int, ResultT]]:
-    # Forked where there is fork: a notebook that runs as a plain script has no `__main__` guard,
-    # and the other ways of starting a process would run it again from the top.
-    method = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
-    context = multiprocessing.get_context(method)
-    pool = ProcessPoolExecutor(
-        min(n_processes, len(chunks)), context, _start_worker, (os.getpid(),)
-    )
-    with pool:
-        waiting: dict[Future[ResultT], int] = {
-            pool.submit(work, chunk): len(chunk) for chunk in chunks
-        }
-        try:
-            for future in as_completed(waiting):
-                yield waiting[future], future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _start_worker(parent: int) -> None:
-    cv2.setNumThreads(1)
-    threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
-
-
-def _end_with_parent(parent: int) -> None:
-    """End this worker when its parent was killed: a forked worker would wait for work for ever."""
-    while os.getppid() == parent:
-        time.sleep(ORPHAN_CHECK_S)
-    os._exit(1)
+def _counted(
+    work: Callable[[Sequence[ItemT]], ResultT], chunk: Sequence[ItemT]
+) -> tuple[int, ResultT]:
+    return len(chunk), work(chunk)
 
 
 def file_key(path: Path) -> list[Any]:

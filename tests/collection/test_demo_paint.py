@@ -18,6 +18,7 @@ from shared.collection.demo_world import paint_pair
 from shared.data_loader import list_path
 from shared.data_loader.lists import read_list
 
+
 def painted(place: Place, turn: int = 0, weather: int = 0) -> NDArray[np.uint8]:
     light = make_light(0, f"light {weather}", place.lat, place.climate.dryness)
     heading = place.road_deg + 90 * turn

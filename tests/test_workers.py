@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from shared.collection.side_by_side import side_by_side
+from shared.workers import side_by_side
 
 
 def squared(number: int) -> tuple[int, int]:
