@@ -20,7 +20,7 @@ from PIL import Image
 from benchmarks.table import Row, scale
 from shared.processing.resize import ResizeSettings, resize_pairs
 
-N_PHOTOS = 400
+N_PHOTOS = 1_000
 N_ROUNDS = 5
 SETTINGS = ResizeSettings()
 
