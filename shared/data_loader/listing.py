@@ -19,7 +19,7 @@ from shared.data_loader.names import (
     is_safe,
     split_name,
 )
-from shared.data_loader.pairs import NESTED_CHARACTERS, Pair, Place, PlacedPair, placed_pairs
+from shared.data_loader.pairs import NESTED_CHARACTERS, Pair, Place, PlacedPair, PlacedPairs
 from shared.data_loader.stores import Store
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class Listing:
         records_alone: ids of records without an image.
     """
 
-    pairs: list[Pair]
+    pairs: Sequence[Pair]
     images_alone: list[str] = field(default_factory=list)
     records_alone: list[str] = field(default_factory=list)
 
@@ -119,10 +119,10 @@ def _pair_up(images: pa.Array, records: pa.Array, place: Place) -> Listing:
     """Pair stems, none of which is there twice."""
     whole = pc.is_in(images, value_set=records)
     if pc.all(whole).as_py() and len(images) == len(records):
-        return Listing(placed_pairs(sorted(images.to_pylist()), place))
+        return Listing(PlacedPairs(sorted(images.to_pylist()), place))
     alone = pc.invert(pc.is_in(records, value_set=images))
     return Listing(
-        placed_pairs(sorted(images.filter(whole).to_pylist()), place),
+        PlacedPairs(sorted(images.filter(whole).to_pylist()), place),
         sorted(images.filter(pc.invert(whole)).to_pylist()),
         sorted(records.filter(alone).to_pylist()),
     )

@@ -3,10 +3,12 @@
 import contextlib
 import gc
 import hashlib
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 NESTED_CHARACTERS = 2  # a nested folder has one folder for each first two characters of the ids
 
@@ -124,10 +126,43 @@ class PinnedPairs(list[Pair]):
         self.digest = digest
 
 
+class PlacedPairs(Sequence[Pair]):
+    """The pairs of ids that all lie in one place, made as they are asked for.
+
+    To make 330,000 at once takes as long as to list half of their files.
+    """
+
+    def __init__(self, ids: Sequence[str], place: Place) -> None:
+        self.ids = ids
+        self._place = place
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @overload
+    def __getitem__(self, index: int) -> Pair: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Pair]: ...
+
+    def __getitem__(self, index: int | slice) -> Pair | list[Pair]:
+        if isinstance(index, slice):
+            return [PlacedPair(name, self._place) for name in self.ids[index]]
+        return PlacedPair(self.ids[index], self._place)
+
+    def __iter__(self) -> Iterator[Pair]:
+        return map(PlacedPair, self.ids, itertools.repeat(self._place))
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # as lists
+
+
 def placed_pairs(ids: Sequence[str], place: Place) -> list[Pair]:
-    """The pairs of ids that all lie in one place."""
+    """The pairs of ids that all lie in one place, all at once."""
     with collection_paused():
-        return [PlacedPair(name, place) for name in ids]
+        return list(PlacedPairs(ids, place))
 
 
 def stable_order(ids: Iterable[str], seed: int) -> list[str]:
