@@ -20,15 +20,19 @@ from shared.data_loader.errors import DataListError
 __all__ = [
     "ACCOUNT_NAME",
     "ADAPTERS",
+    "TERMS_NAME",
     "Account",
     "Request",
     "Skips",
     "Source",
     "Subset",
     "adapter_of",
+    "check_adapter",
     "collect_pairs",
     "explained",
 ]
+
+TERMS_NAME = "TERMS.md"  # what `explained` says, kept beside the pairs
 
 
 @dataclass(frozen=True)

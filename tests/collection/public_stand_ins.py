@@ -46,6 +46,14 @@ def jpeg(number: int, exif: Image.Exif | None = None, size: tuple[int, int] = (2
     return file.getvalue()
 
 
+def png(number: int) -> bytes:
+    """The same as a PNG, as the scraper of Lost & Found writes."""
+    file = io.BytesIO()
+    with Image.open(io.BytesIO(jpeg(number))) as image:
+        image.save(file, "PNG")
+    return file.getvalue()
+
+
 def gps_exif(lat: float, lon: float, **more: Any) -> Image.Exif:
     """EXIF as cameras write it: degrees, minutes and seconds without sign, and hemispheres."""
     exif = Image.Exif()
