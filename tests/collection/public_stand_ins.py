@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import hashlib
 import io
 import json
 import os
@@ -9,7 +10,7 @@ import socket
 import struct
 import threading
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -223,8 +224,17 @@ def files_of(folder: Path) -> LoopbackServer:
     return LoopbackServer(answer)
 
 
-def hub_of(folder: Path, revision: str, repo: str = "osv5m/osv5m") -> LoopbackServer:
-    """The Hugging Face hub for one data set at one revision: paths, trees, and files by range."""
+def hub_of(
+    folder: Path, revision: str, repo: str = "osv5m/osv5m", sha256: Mapping[str, str] | None = None
+) -> LoopbackServer:
+    """The Hugging Face hub for one data set at one revision: paths, trees, and files by range.
+
+    Args:
+        folder: its files.
+        revision: the commit.
+        repo: its name.
+        sha256: what is said of large files, by name, where it is not what they are.
+    """
     api = f"/api/datasets/{repo}"
     resolve = f"/datasets/{repo}/resolve/{revision}/"
 
@@ -232,7 +242,10 @@ def hub_of(folder: Path, revision: str, repo: str = "osv5m/osv5m") -> LoopbackSe
         name = path.relative_to(folder).as_posix()
         if path.is_dir():
             return {"type": "directory", "oid": "0" * 40, "size": 0, "path": name}
-        return {"type": "file", "oid": "0" * 40, "size": path.stat().st_size, "path": name}
+        size = path.stat().st_size
+        digest = (sha256 or {}).get(name) or hashlib.sha256(path.read_bytes()).hexdigest()
+        lfs = {"oid": digest, "size": size, "pointerSize": 134}
+        return {"type": "file", "oid": "0" * 40, "size": size, "path": name, "lfs": lfs}
 
     def answer(method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
         bare = unquote(urlsplit(path).path)

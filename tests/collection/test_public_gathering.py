@@ -16,7 +16,7 @@ from shared.collection.public.account import Skips, Source
 from shared.collection.public.gathering import Subset, chosen_ids, collect_pairs, record_text
 from shared.collection.public_datasets import ADAPTERS, Request, adapter_of, explained
 from shared.countries import UnknownCountryError
-from shared.data_loader import DataListError, Store, raw_store, stable_order
+from shared.data_loader import DataListError, Store, dataset_settings, raw_store, stable_order
 from tests.collection.public_stand_ins import jpeg, make_osv5m
 from tests.collection.public_stand_ins import project as project
 
@@ -137,6 +137,19 @@ def test_every_adapter_is_explained_and_says_what_it_lacks() -> None:
     ):
         with pytest.raises(DataListError, match=f"^{lack}: expected"):
             adapter_of(name, Request("x"))
+
+
+@pytest.mark.parametrize("name", ["osv5m", "lost-and-found", "mapillary", "own-photos"])
+def test_each_data_set_names_its_adapter_and_its_licence(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOST_AND_FOUND_ROOT", str(ROOT))
+    settings = dataset_settings(name)
+    told = settings.parameters_for("1-data-collection/public_datasets")
+    assert told["adapter"] == name
+    assert "1-data-collection/public_datasets" in settings.run
+    assert settings.licence
+    assert not settings.show_photos  # they are not ours
 
 
 @pytest.mark.slow

@@ -119,5 +119,8 @@ def test_two_files_of_one_id_are_one_pair(download: Path) -> None:
 def test_no_download_is_an_error_that_says_where_it_is(tmp_path: Path) -> None:
     with pytest.raises(DataListError, match=r"kaggle\.com/datasets/killusions.*download it"):
         LostAndFound(str(tmp_path / "absent"))
+    adapter = LostAndFound(str(tmp_path))
+    with pytest.raises(DataListError, match="in the folders data and data_mapped, got none"):
+        collect_pairs(adapter, raw_store("x", source=""), Subset())
     with pytest.raises(DataListError, match="parts: expected some of"):
         LostAndFound(str(tmp_path), ["mapped"])

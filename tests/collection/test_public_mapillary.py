@@ -75,7 +75,7 @@ class StandIn:
 
 def _lies_in(image: dict[str, Any], west: float, south: float, east: float, north: float) -> bool:
     lon, lat = (image.get("computed_geometry") or image["geometry"])["coordinates"]
-    return west <= lon <= east and south <= lat <= north
+    return bool(west <= lon <= east and south <= lat <= north)
 
 
 def graph_error(status: int, code: int, message: str, **headers: str) -> Answer:
@@ -161,6 +161,15 @@ def test_a_cell_that_comes_back_full_is_cut_in_four(
     account = collect_pairs(run(crowd), raw_store("n", source=""), Subset())
     assert account.n_listed == 5
     assert account.skips.counts["a cell of 50 m with more photos than the API names"] >= 1
+
+
+def test_a_cell_that_is_too_much_for_the_server_is_cut_too(run: Callable[..., Mapillary]) -> None:
+    stand_in = StandIn(twelve())
+    said = "Please reduce the amount of data you're asking for, then retry your request"
+    stand_in.faults = [graph_error(500, 1, said)]
+    account = collect_pairs(run(stand_in), raw_store("m", source=""), Subset())
+    assert account.n_listed == 12
+    assert sum("/images?" in line for line in stand_in.server.log) == 2 + 4
 
 
 def test_limits_and_failures_that_pass_are_waited_for(run: Callable[..., Mapillary]) -> None:

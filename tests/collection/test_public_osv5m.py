@@ -122,6 +122,20 @@ def test_the_real_way_fetches_only_what_is_needed(tmp_path: Path) -> None:
         assert sum(cut_range(line) for line in hub.log) == 0  # tables and directories are kept
 
 
+def test_a_table_that_is_not_what_the_hub_says_is_not_used(tmp_path: Path) -> None:
+    made = make_osv5m(tmp_path / "osv5m")
+    fsspec.spec.AbstractFileSystem.clear_instance_cache()
+    wrong = {"train.csv": "0" * 64}
+    with serving(hub_of(made.folder, REVISION, sha256=wrong)) as hub:
+        options = {"endpoint": hub.url, "token": False}
+        adapter = Osv5m(REVISION, splits=["train"], options=options)
+        with pytest.raises(
+            DataListError, match=r"train\.csv: expected sha256 0{64}, got [0-9a-f]{64}"
+        ):
+            collect_pairs(adapter, raw_store("osv5m", source=""), Subset())
+    assert not list(tmp_path.rglob("project/**/train.csv"))
+
+
 def test_a_cut_connection_says_how_to_go_on(tmp_path: Path) -> None:
     made = make_osv5m(tmp_path / "osv5m")
     zip_path = made.folder / "images/train/01.zip"

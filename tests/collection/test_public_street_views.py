@@ -145,7 +145,8 @@ def test_the_pairs_equal_the_real_ones(tmp_path: Path, project: Path, is_pinned:
     for name, path in sorted(real.items()):
         plain = json.loads(path.read_text(encoding="utf-8"))
         number = int(name.removeprefix("street-view_"))
-        rows.append([*row(number, *plain["coordinates"], "a wrong country")])
+        lat, lon = plain["coordinates"]
+        rows.append(row(number, lat, lon, "a wrong country"))
         rows[-1][4:7] = [plain["heading"], plain["pitch"], plain["fov"]]
     make_repository(tmp_path / "r", rows, {})
     for name, path in real.items():

@@ -59,6 +59,12 @@ class LostAndFound:
     def ids(self, countries: frozenset[str], skips: Skips) -> Iterable[str]:
         """The ids of the whole pairs that say a place."""
         records = self._list(skips)
+        if not records and not self._images:
+            msg = (
+                f"expected pairs in the folders {' and '.join(self._parts)}, got none; name the "
+                "folder that holds them, or the zip, in the parameter address"
+            )
+            raise DataListError(msg)
         for name in sorted(records.keys() - self._images.keys()):
             skips.add("a record without a picture", records[name])
         for name in sorted(self._images.keys() - records.keys()):

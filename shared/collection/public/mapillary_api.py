@@ -37,6 +37,7 @@ PAGE = 2000  # images of an answer
 LONGEST_WAIT_S = 300.0
 
 _TOKEN_FAULT = 190  # code of the Graph API: the token is wrong or has run out
+_SMALLER = "reduce the amount of data"  # what the Graph API says of a cell with too much in it
 _TOO_MUCH = frozenset({4, 17, 32, 613})  # codes of the Graph API for too many requests
 _MAY_PASS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -45,6 +46,10 @@ Box = tuple[float, float, float, float]
 
 class RequestCapError(DataListError):
     """As many requests as were allowed have been made."""
+
+
+class _TooLargeError(Exception):
+    """The API asks for a smaller question."""
 
 
 @dataclass
@@ -117,7 +122,10 @@ class MapillaryApi:
         }
         images: list[dict[str, Any]] = []
         while True:
-            answer = await self._ask("images", query)
+            try:
+                answer = await self._ask("images", query)
+            except _TooLargeError:
+                return images, True
             page = answer.get("data")
             if not isinstance(page, list):
                 msg = f"expected a list 'data' from Mapillary, got the keys {sorted(answer)}"
@@ -171,6 +179,8 @@ class MapillaryApi:
         error = answer.get("error") if isinstance(answer, dict) else None
         error = error if isinstance(error, dict) else {}
         code = error.get("code")
+        if _SMALLER in str(error.get("message", "")).casefold():
+            raise _TooLargeError
         said = self._safe(error.get("message", "no JSON" if answer is None else "no message"))
         if code == _TOKEN_FAULT or status == 401:
             fault = f"the token is wrong or has run out ({said}); set another one"

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 DENSE = 0.25  # where more of a shard is wanted, it is read in large blocks
 LARGE_BLOCK = 1 << 23
-SMALL_BLOCK = 1 << 18
+SMALL_BLOCK = 96 * 1024  # a photo has 52 kB on average: mostly one request
 BATCH = 1000  # photos that a thread reads at a time, about 50 MB
 THREADS = 4
 
