@@ -3,10 +3,12 @@ import zipfile
 from pathlib import Path
 
 import fsspec  # type: ignore[import-untyped]
+import httpx
 import polars as pl
 import pytest
 from PIL import Image
 
+from shared.collection.public.account import Skips
 from shared.collection.public.gathering import Subset, collect_pairs
 from shared.collection.public.osv5m import Osv5m
 from shared.collection.public.osv5m_table import TYPES, read_osv5m_table
@@ -143,6 +145,22 @@ def test_a_cut_connection_says_how_to_go_on(tmp_path: Path) -> None:
     adapter = Osv5m("", address=str(made.folder), splits=["train"])
     with pytest.raises(DownloadError, match=r"expected images/train/01.zip.*run again to go on"):
         collect_pairs(adapter, raw_store("osv5m", source=""), Subset())
+
+
+def test_any_fault_of_the_network_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_osv5m(tmp_path / "osv5m")
+    adapter = Osv5m("", address=str(made.folder), splits=["train"])
+
+    def fail(*_: object, **__: object) -> None:
+        msg = "connection reset"
+        raise httpx.ReadError(msg)  # of the hub's client, and no OSError
+
+    list(adapter.ids(frozenset(), Skips()))
+    monkeypatch.setattr(adapter._shards._fs, "open", fail)
+    with pytest.raises(DownloadError, match=r"got ReadError: connection reset.*run again"):
+        list(adapter.images(["train_3859149887465501"], Skips()))
 
 
 def test_photos_that_are_missing_damaged_or_unsafe_are_counted(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ def test_a_png_without_metadata_stays_as_it_is() -> None:
     assert clean(png(1)) == (png(1), ".png")
 
 
+@pytest.mark.filterwarnings("ignore:Image appears to be a malformed MPO")
 def test_segments_of_cameras_are_cut_out_and_the_rest_stays() -> None:
     plain = jpeg(3)
     extra = segment(0xE1, b"Exif\0\0secret") + segment(0xED, b"Photoshop secret")

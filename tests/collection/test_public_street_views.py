@@ -131,6 +131,19 @@ def test_another_table_is_an_error(tmp_path: Path) -> None:
         collect_pairs(StreetViews("views", str(tmp_path)), raw_store("views", source=""), Subset())
 
 
+def test_what_is_known_of_the_pictures_holds_for_other_data_sets_too(repository: Path) -> None:
+    store = raw_store("street-views", source="")
+    store.images.mkdir(parents=True)
+    (store.images / "street-view_0007.json").write_text('{"coordinates": [1, 2]}')
+    (store.images / "street-view_0007.jpg").write_bytes(jpeg(70))
+    pin_pairs("street-views", "1-collect", store, source="made", may_write=True)
+    all_of_them = StreetViews("views", str(repository))
+    account = collect_pairs(all_of_them, raw_store("views", source=""), Subset())
+    assert account.ids == ["street-view_0000", "street-view_0033", "street-view_1601"]
+    reason = "the picture could not be had (does not match its digest)"
+    assert account.skips.examples == {reason: ["street-view_0007"]}
+
+
 @pytest.mark.real_data
 @pytest.mark.slow
 @pytest.mark.skipif(

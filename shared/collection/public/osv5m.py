@@ -148,7 +148,7 @@ class Osv5m:
         return rows[number]
 
 
-def _date(captured_at: int | None) -> str:
+def _date(captured_at: float | None) -> str:
     """The day, from milliseconds since 1970; "" where there are none, or none that can be."""
     if captured_at is None or not 0 < captured_at < 1e14:
         return ""

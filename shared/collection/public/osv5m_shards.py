@@ -118,7 +118,7 @@ class Shards:
                 }
                 ordered = sorted(members.items(), key=lambda item: item[1].header_offset)
                 return [(name, _member(archive, info, limit)) for name, info in ordered]
-        except (OSError, zipfile.BadZipFile, EOFError) as error:
+        except Exception as error:  # each file system has its own errors, with no common base
             raise self._fault(shard, error) from error
 
     def _paths(self, split: str) -> list[str]:
@@ -126,7 +126,7 @@ class Shards:
         folder = f"{self._root}/images/{split}"
         try:
             paths = [str(path) for path in self._fs.ls(folder, detail=False)]
-        except (OSError, ValueError) as error:
+        except Exception as error:  # each file system has its own errors, with no common base
             raise self._fault(folder, error) from error
         numbered = {
             int(found[1]): path
@@ -148,7 +148,7 @@ class Shards:
         try:
             with self._open(shard, SMALL_BLOCK) as file, zipfile.ZipFile(file) as archive:
                 found = [_MEMBER.fullmatch(name) for name in archive.namelist()]
-        except (OSError, zipfile.BadZipFile) as error:
+        except Exception as error:  # each file system has its own errors, with no common base
             raise self._fault(shard, error) from error
         names = [match[1] for match in found if match]
         if not self._is_local:

@@ -22,11 +22,9 @@ _TEXT = (
 _REAL = (
     *("latitude", "longitude", "lon_bin", "lat_bin", "land_cover", "road_index", "drive_side"),
     *("climate", "soil", "dist_sea"),
+    "captured_at",  # milliseconds since 1970; a float holds them exactly, however they are written
 )
-_WHOLE = (
-    "captured_at",  # milliseconds since 1970
-    *(f"quadtree_10_{size}" for size in (500, 1000, 2500, 5000, 12500, 25000, 50000)),
-)
+_WHOLE = tuple(f"quadtree_10_{size}" for size in (500, 1000, 2500, 5000, 12500, 25000, 50000))
 TYPES: dict[str, pl.DataType] = {
     **{name: pl.String() for name in _TEXT},
     **{name: pl.Float64() for name in _REAL},

@@ -1,11 +1,12 @@
 """street-views: 1,602 Street View photos with coordinates, from a pinned commit on GitHub.
 
 The table's countries were joined by the names of cities, and 28 are wrong: they are not read, and
-stage 2 takes the country from the coordinates. Degrees `(lat, lon)`.
+stage 2 takes the country from the coordinates. Degrees `(lat, lon)`. Pictures are held to the
+digests that the committed list of `street-views` knows.
 
 Where the data set's list `1-collect` is committed, it says which pairs are used and what they are
-to the byte; then the records are as it pins them (without a source field: the list's header and
-`dataset.toml` name the source), and every picture is held to its digest.
+to the byte; then the records are as it pins them, without a source field: the list's header and
+`dataset.toml` name the source.
 """
 
 import csv
@@ -22,6 +23,7 @@ from shared.data_loader.files import digest_of
 from shared.data_loader.lists import list_path, read_list
 from shared.data_loader.remotes import FetchFault
 
+DATASET = "street-views"  # its committed list knows the digests of 1,220 of the photos
 COMMIT = "e3177542f12247c4956e1bb1bd5032948c3a8986"
 ADDRESS = f"https://raw.githubusercontent.com/njspyx/location-inference/{COMMIT}/dataset_final_v1"
 TABLE = "full_benchmark.csv"
@@ -54,6 +56,7 @@ class StreetViews:
         self._records: dict[str, dict[str, Any]] = {}
         self._files: dict[str, str] = {}
         self._pinned = pinned_digests(dataset)
+        self._known = {**pinned_digests(DATASET), **self._pinned}
 
     def ids(self, countries: frozenset[str], skips: Skips) -> Iterable[str]:
         """The ids of the table's rows: the number of the file, in four digits."""
@@ -77,9 +80,9 @@ class StreetViews:
         return json.dumps(plain).encode()
 
     def images(self, names: Sequence[str], skips: Skips) -> Iterator[tuple[str, bytes]]:
-        """The pictures, held to the committed list where there is one."""
+        """The pictures, held to the digests that are known."""
         files = [
-            WebFile(name, f"{FOLDER}/{self._files[name]}", self._pinned.get(name, ("",))[0])
+            WebFile(name, f"{FOLDER}/{self._files[name]}", self._known.get(name, ("",))[0])
             for name in names
         ]
         for file, found in fetch_files(self._address, files):
