@@ -111,7 +111,7 @@ def test_a_table_of_cities_is_read_with_namibia(tmp_path: Path) -> None:
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="a table of cities at .*population"):
+    with pytest.raises(FileNotFoundError, match=r"a table of cities at .*population"):
         read_cities(tmp_path / "none.csv")
     with pytest.raises(FileNotFoundError, match="Expected points at"):
         point_areas(tmp_path / "none.csv")
