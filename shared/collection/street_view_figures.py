@@ -93,12 +93,12 @@ def _draw_cells(axes: Axes, areas: Sequence[Area], shares: Sequence[float] | Non
     shapes = [area.shape for area in areas]
     if any(shape is None for shape in shapes):
         return
-    cells = gpd.GeoDataFrame({"share": shares}, geometry=shapes, crs=CRS)
+    cells = gpd.GeoDataFrame(geometry=shapes, crs=CRS)
     if shares is None:
         cells.plot(ax=axes, color="none", edgecolor=SHORE, linewidth=0.5)
         return
     legend = {"label": "places found, share of those wanted", "shrink": 0.7}
-    cells.plot(
+    cells.assign(share=shares).plot(
         ax=axes,
         column="share",
         cmap="YlGn",
