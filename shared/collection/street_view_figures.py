@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from shared.boundaries import CRS, world_outlines
-from shared.collection.street_view_find import FOUND, Found
+from shared.collection.street_view_find import FOUND, SPARE, Found
 from shared.collection.street_view_places import Area, LatLon
 
 LAND, SHORE, NOTHING, HERE = "#e8e4da", "#b5afa2", "#c0392b", "#1f5f8b"
@@ -24,7 +24,8 @@ def coverage_table(areas: Sequence[Area], found: Found) -> pd.DataFrame:
         `code`, `name`, `wanted`, `found`, `asked`, `share` (found of wanted, 0 to 1), and a column
         for each outcome of a request, such as `ZERO_RESULTS`.
     """
-    outcomes = sorted({kind for counts in found.asked.values() for kind in counts} - {FOUND})
+    kinds = {kind for counts in found.asked.values() for kind in counts}
+    outcomes = sorted(kinds - {FOUND, SPARE})
     rows = []
     for area in areas:
         counts = found.asked[area.code]
@@ -34,7 +35,7 @@ def coverage_table(areas: Sequence[Area], found: Found) -> pd.DataFrame:
                 "name": area.name,
                 "wanted": area.wanted,
                 "found": counts[FOUND],
-                "asked": counts.total(),
+                "asked": counts.total() - counts[SPARE],
                 "share": counts[FOUND] / area.wanted,
                 **{kind: counts[kind] for kind in outcomes},
             }

@@ -4,6 +4,7 @@ Degrees, `(lat, lon)`. Which panoramas are used follows from the areas, the seed
 answers, not from the order in which these arrive. Answers are remembered.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -26,7 +27,8 @@ from shared.collection.street_view_service import Camera, Panorama, Service
 from shared.data_loader.download import run_blocking
 from shared.data_loader.places import locked
 
-FOUND, TWICE, OUTSIDE = "found", "seen before", "outside"
+FOUND, TWICE, OUTSIDE, SPARE = "found", "seen before", "outside", "spare"
+MOST_SPARE = 4  # a further round asks at most so many candidates for each place that lacks
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,8 @@ class Found:
 
     Attributes:
         places: in the order of areas and candidates.
-        asked: how often each area, by its code, met each outcome: found, seen before, outside, or
-            a status of the service.
+        asked: how often each area, by its code, met each outcome: found, seen before, outside, a
+            status of the service, or spare: asked ahead, and not needed.
         missing: the asked places that gave nothing, (lat, lon).
         n_requests: requests that were sent now; the rest was remembered.
     """
@@ -103,7 +105,11 @@ def find_places(
 
 
 class _Finder:
-    """Asks in rounds: in each, every area for as many places as it still lacks."""
+    """Asks in rounds: in each, every area for the places that it still lacks.
+
+    A round waits for its last answer. So that there are few, all but the first ask for more
+    candidates than are lacking, by how many were in vain before; requests are free.
+    """
 
     def __init__(self, ledger: Ledger, search: Search) -> None:
         self._ledger, self._search = ledger, search
@@ -119,10 +125,13 @@ class _Finder:
         total = sum(area.wanted for area in areas)
         async with StreetViewClient(service) as client:
             with tqdm(total=total, desc="find places", unit="place", disable=not total) as bar:
-                while asked := _round(areas, places, draws):
+                while asked := self._round(areas, places, draws):
                     await self._ask(client, [point for _, point in asked])
                     # Judged in the order of areas and candidates, whichever answer came first.
                     for area, point in asked:
+                        if len(places[area.code]) == area.wanted:
+                            found.asked[area.code][SPARE] += 1
+                            continue
                         place = self._judge(area, point)
                         if place is not None:
                             places[area.code].append(place)
@@ -133,6 +142,22 @@ class _Finder:
     def _draws(self, area: Area) -> Iterator[LatLon]:
         n_most = area.wanted * self._search.tries_per_place
         return islice(area.candidates(self._search.seed), n_most)
+
+    def _round(
+        self,
+        areas: Sequence[Area],
+        places: dict[str, list[Place]],
+        draws: dict[str, Iterator[LatLon]],
+    ) -> list[tuple[Area, LatLon]]:
+        """The next candidates of every area that lacks places; none where it has no more."""
+        asked = []
+        for area in areas:
+            n_found = len(places[area.code])
+            n_asked = self._found.asked[area.code].total()
+            lacking = area.wanted - n_found
+            each = min(MOST_SPARE, n_asked / n_found if n_found else MOST_SPARE) if n_asked else 1
+            asked += [(area, p) for p in islice(draws[area.code], math.ceil(lacking * each))]
+        return asked
 
     def _key(self, point: LatLon) -> Asked:
         return point[0], point[1], float(self._search.radius_m), self._source
@@ -195,16 +220,3 @@ class _Finder:
             raise StreetViewError(msg)
         self._found.n_requests += 1
         return await client.metadata(*point, self._search.radius_m, self._source)
-
-
-def _round(
-    areas: Sequence[Area],
-    places: dict[str, list[Place]],
-    draws: dict[str, Iterator[LatLon]],
-) -> list[tuple[Area, LatLon]]:
-    """For every area as many further candidates as it lacks places; none where it has no more."""
-    return [
-        (area, point)
-        for area in areas
-        for point in islice(draws[area.code], area.wanted - len(places[area.code]))
-    ]

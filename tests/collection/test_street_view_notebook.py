@@ -33,11 +33,10 @@ def test_notebook_explains_then_asks_then_takes_pins_and_goes_on(
     folder = root / "1-data-collection/.data/tiny"
     with StandIn() as api:
         here = {"service_url": api.url, **TINY}
-        text = run(root, **here, accept_terms=True, confirm_usd=10.0)
-        assert f"put your key in the environment, or in .env, as {KEY_VARIABLE}" in text
-        assert "nothing was contacted" in text
         monkeypatch.setenv(KEY_VARIABLE, KEY)
-        assert "set accept_terms=True" in run(root, **here, confirm_usd=10.0)
+        text = run(root, **here, confirm_usd=10.0)
+        assert "nothing was contacted" in text
+        assert "set accept_terms=True" in text
         assert api.asked == []
 
         text = run(root, **here, accept_terms=True)
@@ -60,6 +59,15 @@ def test_notebook_explains_then_asks_then_takes_pins_and_goes_on(
     assert (root / "data-lists/tiny/1-collect.txt").read_bytes() == pinned
     for path in root.rglob("*"):
         assert path.is_dir() or KEY.encode() not in path.read_bytes(), path
+
+
+@pytest.mark.slow
+def test_notebook_with_its_own_parameters_shows_the_bill_and_names_the_key(root: Path) -> None:
+    text = run(root)
+    assert "246 places wanted in 246 cells" in text
+    assert "at most 246 places x 3 headings x 0.007 USD = 5.17 USD" in text
+    assert f"put your key in the environment, or in .env, as {KEY_VARIABLE}" in text
+    assert "no photos taken, nothing charged" in text
 
 
 @pytest.mark.slow
