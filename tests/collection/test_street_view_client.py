@@ -281,3 +281,23 @@ def test_a_crew_stops_when_only_failures_come_and_finishes_what_it_began() -> No
         asyncio.run(Crew(2, 1.0).do(range(100), work))
     assert 8 <= len(begun) <= 10
     assert begun == ended
+
+
+def test_an_interrupted_crew_finishes_what_it_began_and_begins_no_more() -> None:
+    begun, ended = [], []
+
+    async def work(job: int) -> str | None:
+        begun.append(job)
+        await asyncio.sleep(0.05)
+        ended.append(job)
+        return None
+
+    async def interrupted() -> None:
+        run = asyncio.create_task(Crew(3, 5.0).do(range(100), work))
+        await asyncio.sleep(0.02)
+        run.cancel()
+        await run
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(interrupted())
+    assert begun == ended == [0, 1, 2]
