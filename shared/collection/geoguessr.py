@@ -5,12 +5,11 @@ It plays with an account of your own, in Chromium, slowly, and hides nothing: se
 """
 
 import asyncio
-import json
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from tqdm import tqdm
 
@@ -20,8 +19,16 @@ from shared.collection.geoguessr_faults import (
     PageChangedError,
     TermsError,
 )
-from shared.collection.geoguessr_limits import Limits, Report, Settings, StopRun, Tally, expected_rounds
+from shared.collection.geoguessr_limits import (
+    Limits,
+    Report,
+    Settings,
+    StopRun,
+    Tally,
+    expected_rounds,
+)
 from shared.collection.geoguessr_page import GamePage
+from shared.collection.geoguessr_progress import write_run
 from shared.collection.geoguessr_session import Session
 from shared.collection.geoguessr_single import read_results
 from shared.collection.geoguessr_site import TERMS, Site
@@ -44,7 +51,6 @@ __all__ = [
     "repair_places",
 ]
 
-RUNS = ".runs.jsonl"  # a line a run: when, how many rounds, failures by kind
 _Result = TypeVar("_Result")
 
 
@@ -85,7 +91,7 @@ def collect_rounds(
         try:
             stopped = _finished(work)
         finally:
-            _log_run(folder, tally.report(stopped))
+            write_run(folder, tally.report(stopped))
         return tally.report(stopped)
 
 
@@ -121,7 +127,9 @@ def repair_places(
         folder: where the pairs lie, flat.
         games: ids.
         settings: how slowly; `max_minutes` bounds it.
-        accept_terms, site, cookies: as of `collect_rounds`.
+        accept_terms: the terms of the site have been read, and allow it.
+        site: the pages; GeoGuessr's own unless it is told otherwise.
+        cookies: the file that keeps the account's cookies.
 
     Raises:
         TermsError, LoginError, PageChangedError, GeoguessrError: as of `collect_rounds`.
@@ -205,11 +213,6 @@ class _Bar(Tally):
         self._bar.update()
 
 
-def _log_run(folder: Path, report: Report) -> None:
-    with (folder / RUNS).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(report.as_json()) + "\n")
-
-
 def _finished(work: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
     """The result of some work, done on an event loop of its own: notebooks have one running."""
     try:
@@ -219,10 +222,10 @@ def _finished(work: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
     return _Apart(work).result()
 
 
-class _Apart:
+class _Apart(Generic[_Result]):
     """Work in a thread; an interrupt of the notebook cancels it."""
 
-    def __init__(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+    def __init__(self, work: Callable[[], Coroutine[Any, Any, _Result]]) -> None:
         self._loop = asyncio.new_event_loop()
         self._task = self._loop.create_task(work())
         self._thread = threading.Thread(target=self._run, name="geoguessr")
@@ -233,7 +236,7 @@ class _Apart:
         self._loop.run_until_complete(asyncio.wait([self._task]))
         self._loop.close()
 
-    def result(self) -> Any:  # noqa: ANN401 - whatever the work returns
+    def result(self) -> _Result:
         """What the work returned."""
         try:
             self._thread.join()

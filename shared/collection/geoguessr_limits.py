@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from shared.collection.geoguessr_site import ROUNDS_A_GAME
-from shared.collection.geoguessr_store import MODES, Mode, free_mb
+from shared.collection.geoguessr_store import Mode, as_mode, free_mb
 from shared.collection.geoguessr_view import Patience
 
 
@@ -57,9 +57,7 @@ class Settings:
         Raises:
             ValueError: names the setting, what was expected and what came.
         """
-        if self.mode not in MODES:
-            msg = f"Expected mode to be one of {MODES}, but got {self.mode!r}"
-            raise ValueError(msg)
+        as_mode(self.mode)
         for name in ("max_games", "workers", "tries"):
             _check(name, getattr(self, name), 1)
         for name in ("max_minutes", "stagger_s", "pause_s", "rate_limit_s", "retry_s"):
@@ -119,7 +117,7 @@ class Report:
         }
 
 
-class StopRun(Exception):  # noqa: N818 - it is no error
+class StopRun(Exception):
     """A limit was reached: no further round is begun."""
 
 

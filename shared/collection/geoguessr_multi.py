@@ -127,7 +127,9 @@ def country_in(sentence: str, site: Site) -> str | None:
         text = text[starts.end() :]
     ends = [m.start() for m in re.finditer(r"\.(?=\s|$)", text)]
     parts = [text[:end].strip() for end in ends if text[:end].strip()]
-    return next((part for part in reversed(parts) if _is_country(part)), parts[0] if parts else None)
+    return next(
+        (part for part in reversed(parts) if _is_country(part)), parts[0] if parts else None
+    )
 
 
 def _is_country(name: str) -> bool:

@@ -23,7 +23,13 @@ from shared.collection.geoguessr_faults import (
     PageGoneError,
     RateLimitedError,
 )
-from shared.collection.geoguessr_site import MAP_MIN_HEIGHT_PX, PARKED_MOUSE, Site, game_of, point_of
+from shared.collection.geoguessr_site import (
+    MAP_MIN_HEIGHT_PX,
+    PARKED_MOUSE,
+    Site,
+    game_of,
+    point_of,
+)
 
 logger = logging.getLogger(__name__)
 

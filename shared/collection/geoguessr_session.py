@@ -53,7 +53,9 @@ def find_browser(executable: str = "") -> str:
         if found := shutil.which(name):
             return found
     wanted = executable or " or ".join(BROWSERS)
-    msg = f"Expected a browser ({wanted}), found none: install it (Debian: apt-get install chromium)"
+    msg = (
+        f"Expected a browser ({wanted}), found none: install it (Debian: apt-get install chromium)"
+    )
     raise GeoguessrError(msg)
 
 
@@ -134,7 +136,7 @@ class Session:
             await self._take_over_cookies(game_page)
             await game_page.open(path)
             if await self._is_logged_in(game_page):
-                return
+                return None
             for _ in range(N_LOGINS):
                 await self._fill_in(game_page)
                 await game_page.open(path)

@@ -64,9 +64,9 @@ class SingleGame:
             if found == "canvas":
                 self.table.limits.check()
                 await self._guess(game_page)
-            elif found == "marker" and await game_page.named("marker").count() > 1:
-                break
-            elif await self._end_round(game_page):
+            elif (
+                found == "marker" and await game_page.named("marker").count() > 1
+            ) or await self._end_round(game_page):
                 break
         await self._end_game(game_page)
 

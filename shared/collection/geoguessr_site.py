@@ -84,6 +84,12 @@ class Site:
     round_shown: re.Pattern[str] = field(default=re.compile(r"Round\s+(\d+)\s*/\s*\d+"))
     answer: re.Pattern[str] = field(default=re.compile(r"right answer was\s+(.+)", re.DOTALL))
 
+    @classmethod
+    def at(cls, address: str) -> "Site":
+        """A stand-in for the site, which has its own page for the places that markers open."""
+        base = address.rstrip("/")
+        return cls(base=base, street_view=f"{base}/google/maps?q&layer=c&cbll=")
+
     def url(self, path: str, game: str = "") -> str:
         """The address of a page."""
         return self.base + path.format(game=game)
@@ -100,7 +106,9 @@ def point_of(url: str, site: Site) -> tuple[float, float] | None:
     (0, 0) is in the sea, where no game has a place: the page shows it before it knows the answer.
     """
     number = r"(-?\d+(?:\.\d+)?(?:e-?\d+)?)"
-    found = re.match(re.escape(site.street_view) + number + "(?:,|%2C)" + number, url, re.IGNORECASE)
+    found = re.match(
+        re.escape(site.street_view) + number + "(?:,|%2C)" + number, url, re.IGNORECASE
+    )
     if found is None:
         return None
     lat, lon = float(found[1]), float(found[2])

@@ -21,6 +21,19 @@ MODES: tuple[Mode, ...] = ("singleplayer", "multiplayer")
 PHOTO = ".jpg"
 
 
+def as_mode(text: str) -> Mode:
+    """A mode of play from its name.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    for mode in MODES:
+        if text == mode:
+            return mode
+    msg = f"Expected mode to be one of {MODES}, but got {text!r}"
+    raise ValueError(msg)
+
+
 def pair_id(mode: Mode, game: str, number: int) -> str:
     """Lost & Found's own ids, as the data-loader reads them: `singleplayer_<game id>_<round>`."""
     return check_name(f"{mode}_{game}_{number}", "of a round")
@@ -180,7 +193,7 @@ def only_collector(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("a", encoding="utf-8") as file:
         if not _locked(file.fileno()):
-            msg = f"Another run collects into {folder}: wait for it, stop it, or give it a worker more"
+            msg = f"Another run collects into {folder}: wait for it, or give it more workers"
             raise BlockingIOError(msg)
         yield
 

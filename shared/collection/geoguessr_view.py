@@ -81,15 +81,17 @@ async def _settled(
             first, since, is_blank = now, time.monotonic(), _is_blank(now)
         elif time.monotonic() - since >= patience.quiet_s and (may_be_blank or not is_blank):
             return now
-    msg = "the view stayed blank" if is_blank else "the view kept changing"
-    raise UnsettledError(f"{msg} for {patience.timeout_s:g} s")
+    what = "stayed blank" if is_blank else "kept changing"
+    msg = f"the view {what} for {patience.timeout_s:g} s"
+    raise UnsettledError(msg)
 
 
 def is_same(before: bytes, now: bytes, may_differ: float) -> bool:
     """Whether two photos of the same size show the same.
 
     Args:
-        before, now: JPEGs. The encoder makes the same bytes of the same pixels.
+        before: a JPEG. The encoder makes the same bytes of the same pixels.
+        now: another.
         may_differ: share of the spots (8 x 8 pixels each) that may have changed.
     """
     if before == now:

@@ -80,6 +80,8 @@ class Worker:
         self.is_logged_in = True
 
     async def _get_over(self, trouble: Trouble, settings: Settings, folder: Path) -> None:
+        if isinstance(trouble, PageGoneError) and not self.session.is_running:
+            trouble = BrowserGoneError(str(trouble))
         self.tally.failures[trouble.kind] += 1
         logger.info("worker %d: %s (%s)", self.number, trouble.kind, trouble)
         if len(self.tally.ids) > self._n_saved:

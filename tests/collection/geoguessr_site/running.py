@@ -31,18 +31,12 @@ def served(stand_in: StandIn) -> Iterator[Site]:
 
     try:
         port = asyncio.run_coroutine_threadsafe(start(), loop).result(20)
-        yield where(port)
+        yield Site.at(f"http://127.0.0.1:{port}")
     finally:
         asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(20)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
-
-
-def where(port: int) -> Site:
-    """The site's pages at a port of loopback."""
-    base = f"http://127.0.0.1:{port}"
-    return Site(base=base, street_view=f"{base}/google/maps?q&layer=c&cbll=")
 
 
 def end_browser(what: str) -> None:

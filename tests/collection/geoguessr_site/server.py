@@ -18,7 +18,9 @@ from tests.collection.geoguessr_site.world import N_PICTURES, World
 
 HERE = Path(__file__).parent
 EMAIL, PASSWORD = "player@example.org", "not a secret 42"
-DOT = bytes.fromhex("47494638396101000100800000ffffff00000021f90401000000002c00000000010001000002024401003b")
+DOT = bytes.fromhex(
+    "47494638396101000100800000ffffff00000021f90401000000002c00000000010001000002024401003b"
+)
 ROUNDS = 5
 
 # Where each fault may happen: once at each of these moments.

@@ -53,7 +53,8 @@ def shown_number(photo: bytes) -> int:
             not sharp yet, or something else is on it.
     """
     image = cv2.imdecode(np.frombuffer(photo, np.uint8), cv2.IMREAD_COLOR)
-    assert image is not None and image.shape == (720, 1280, 3), "a photo of another size"
+    assert image is not None, "no photo"
+    assert image.shape == (720, 1280, 3), "a photo of another size"
     rgb = image[:, :, ::-1].astype(int)
     for tile in range(8):
         x, y = 320 * (tile % 4) + 28, 360 * (tile // 4) + 28
