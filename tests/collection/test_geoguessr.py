@@ -129,7 +129,7 @@ def test_nothing_is_lost_or_doubled_when_five_per_cent_of_everything_fails(
     """`GEOGUESSR_ROUNDS=1000` in the environment gives the full size."""
     n_games = int(os.environ.get("GEOGUESSR_ROUNDS", "20")) // 5
     stand_in = StandIn(world, dict.fromkeys(FAULTS, 0.05), seed=3, crash=end_browser)
-    settings = quick(max_games=n_games, max_minutes=600, workers=2, tries=15)
+    settings = quick(max_games=n_games, max_minutes=600, workers=3, tries=15, timeout_s=2.0)
     with served(stand_in) as site:
         report = collect_rounds(
             tmp_path / "pairs", settings, accept_terms=True, site=site, cookies=tmp_path / "c"
