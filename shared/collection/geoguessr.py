@@ -103,11 +103,13 @@ class Repair:
         corrected: ids of pairs whose coordinates were wrong.
         right: ids of pairs whose coordinates were right.
         absent: ids of rounds that there is no pair of.
+        stopped: why it ended before its end, or "".
     """
 
     corrected: list[str] = field(default_factory=list)
     right: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
+    stopped: str = ""
 
 
 def repair_places(
@@ -164,7 +166,7 @@ async def _repair_all(
                 _correct(store, pair_id("singleplayer", game, number), point, done)
             await limits.sleep(settings.pause_s)
     except StopRun as stop:
-        tqdm.write(f"stopped: {stop}")
+        done.stopped = str(stop)
     finally:
         await worker.close()
 

@@ -30,7 +30,7 @@ def rounds_table(folder: Path) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["id", "game", "round", "collected", "country"])
     points = [row.get("coordinates") or (None, None) for row in rows]
     table[["lat", "lon"]] = pd.DataFrame(points, columns=["lat", "lon"], dtype=float)
-    table["mode"] = table["id"].str.partition("_")[0]
+    table["mode"] = [str(row["id"]).partition("_")[0] for row in rows]
     table["collected"] = pd.to_datetime(table["collected"], utc=True)
     return table.sort_values(["collected", "id"]).set_index("id")
 

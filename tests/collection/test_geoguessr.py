@@ -24,7 +24,7 @@ from tests.collection.geoguessr_site.helpers import (
 )
 from tests.collection.geoguessr_site.running import end_browser, served
 from tests.collection.geoguessr_site.server import FAULTS, PASSWORD, StandIn
-from tests.collection.geoguessr_site.world import World
+from tests.collection.geoguessr_site.world import World, number_in
 
 pytestmark = [pytest.mark.browser, needs_browser, pytest.mark.slow]
 
@@ -87,6 +87,28 @@ def test_a_battle_is_watched_to_its_end_and_gives_countries(
     assert found == expected
     assert set(report.ids) == {path.stem for path in tmp_path.glob("multi*.jpg")}
     assert not stand_in.is_banned  # no style sheet was added
+
+
+def test_after_a_crash_in_a_battle_every_photo_still_has_its_own_country(
+    tmp_path: Path, world: World
+) -> None:
+    faults = {"page crash": 0.015}
+    stand_in = StandIn(world, faults, seed=2, crash=end_browser, n_battle_rounds=6)
+    with served(stand_in) as site:
+        report = collect_rounds(
+            tmp_path,
+            quick(mode="multiplayer"),
+            accept_terms=True,
+            site=site,
+            cookies=tmp_path / "c",
+        )
+    assert stand_in.made["page crash"] > 0
+    assert report.n_games == 1
+    assert report.ids
+    for name in report.ids:
+        place = number_in((tmp_path / f"{name}.jpg").read_bytes())
+        assert read_record(tmp_path / f"{name}.json")["country"] == world.countries[place]
+    assert not list(tmp_path.glob(".waiting/*.jpg"))
 
 
 def test_repair_corrects_wrong_places_and_keeps_what_was_there(

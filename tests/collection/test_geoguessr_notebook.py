@@ -6,6 +6,7 @@ import papermill
 import pytest
 
 from shared.collection.geoguessr import Site
+from shared.data_loader import read_record, write_json
 from shared.paths import ROOT_VARIABLE
 from tests.collection.geoguessr_site.helpers import credentials, needs_browser
 from tests.collection.geoguessr_site.running import served
@@ -43,15 +44,27 @@ def test_the_notebook_collects_shows_repairs_and_pins(
         monkeypatch.setenv(name, value)
     stand_in = StandIn(World(50))
     with served(stand_in) as site:
-        quick = {"pause_s": 0.0, "quiet_s": 0.5, "timeout_s": 5.0, "max_games": 1}
+        quick: dict[str, object] = {
+            "pause_s": 0.0,
+            "quiet_s": 0.5,
+            "timeout_s": 5.0,
+            "max_games": 1,
+        }
         text = run(root, dataset="tiny", **quick, **address(site), may_write_lists=True)
         (game,) = stand_in.games
         assert "5 rounds of 1 games; it ended: all games are played" in text
         assert "5 rounds in all, 5 with coordinates" in text
-        assert len((root / "data-lists/tiny/1-collect.txt").read_text().splitlines()) > 5
-        again = {"repair_games": [game], "max_minutes": 0.0}
-        with pytest.raises(papermill.PapermillExecutionError, match="minutes are over"):
-            run(root, dataset="tiny", **{**quick, **again}, **address(site))
+        pinned = root / "data-lists/tiny/1-collect.txt"
+        assert f"singleplayer_{game}_5 " in pinned.read_text()
+        pinned.unlink()
+        wrong = root / f"1-data-collection/.data/tiny/singleplayer_{game}_2.json"
+        record = read_record(wrong)
+        write_json(wrong, {**record, "coordinates": [1.5, 2.5]})
+        quick |= {"repair_games": [game], "may_write_lists": True}
+        text = run(root, dataset="tiny", **quick, **address(site))
+        assert "1 corrected, 4 were right" in text
+        assert read_record(wrong)["coordinates"] == record["coordinates"]
+        assert "10 rounds in all, 10 with coordinates" in text
 
 
 def address(site: Site) -> dict[str, object]:

@@ -60,8 +60,16 @@ def shown_number(photo: bytes) -> int:
         x, y = 320 * (tile % 4) + 28, 360 * (tile // 4) + 28
         assert np.abs(rgb[y, x] - GREEN).max() < 60, f"tile {tile} is not sharp"
     assert (np.abs(rgb - MAGENTA).max(axis=2) < 40).mean() < 1e-4, "something else is on the photo"
+    return number_in(photo)
+
+
+def number_in(photo: bytes) -> int:
+    """The number that the row of blocks of a photo tells, whatever else is on it."""
+    grey = cv2.imdecode(np.frombuffer(photo, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert grey is not None, "no photo"
     step = 1280 // BITS
-    return sum((rgb[420, step * bit + step // 2].mean() > 128) << bit for bit in range(BITS))
+    row = grey[420, step // 2 :: step] > 128
+    return sum(int(is_set) << bit for bit, is_set in enumerate(row))
 
 
 def has_exif(photo: bytes) -> bool:
