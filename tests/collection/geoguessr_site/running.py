@@ -42,12 +42,14 @@ def served(stand_in: StandIn) -> Iterator[Site]:
 def end_browser(what: str) -> None:
     """End a page's process, or the browser's, among those that this process has started."""
     kind = "--type=renderer" if what == "page crash" else "--remote-debugging-pipe"
-    for pid in _descendants(os.getpid()):
-        command = _command(pid)
-        is_child = any(part.startswith("--type=") for part in command)
-        if kind in command and (what == "page crash" or not is_child):
-            with_signal(pid)
-            return
+    found = [
+        pid
+        for pid in _descendants(os.getpid())
+        if kind in (command := _command(pid))
+        and (what == "page crash" or not any(part.startswith("--type=") for part in command))
+    ]
+    if found:  # Chromium keeps a spare renderer: the largest is one with a page
+        with_signal(max(found, key=_pages))
 
 
 def with_signal(pid: int) -> None:
@@ -71,6 +73,14 @@ def _descendants(pid: int) -> Iterator[int]:
     for child in found:
         yield child
         yield from _descendants(child)
+
+
+def _pages(pid: int) -> int:
+    """How much memory a process holds, pages of it (proc(5): `statm`)."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except OSError:
+        return 0
 
 
 def _command(pid: int) -> list[str]:
