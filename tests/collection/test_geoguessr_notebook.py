@@ -1,0 +1,87 @@
+"""The notebook: harmless by default, and against the stand-in from terms to data list."""
+
+from pathlib import Path
+
+import papermill
+import pytest
+
+from shared.collection.geoguessr import Site
+from shared.data_loader import read_record, write_json
+from shared.paths import ROOT_VARIABLE
+from tests.collection.geoguessr_site.helpers import credentials, needs_browser
+from tests.collection.geoguessr_site.running import served
+from tests.collection.geoguessr_site.server import StandIn
+from tests.collection.geoguessr_site.world import World
+
+NOTEBOOK = Path(__file__).parents[2] / "1-data-collection" / "geoguessr.ipynb"
+SETTINGS = 'title = "Tiny"\ndescription = "for a test"\nlicence = "none"\nsynthetic = true\n'
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    lists = tmp_path / "data-lists" / "tiny"
+    lists.mkdir(parents=True)
+    (lists / "dataset.toml").write_text(SETTINGS, encoding="utf-8")
+    monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_by_default_the_notebook_shows_the_terms_and_contacts_nobody(root: Path) -> None:
+    text = run(root, dataset="tiny")
+    assert "geoguessr.com/terms" in text
+    assert "nobody is contacted, and nothing is collected" in text
+    assert "There are no pairs yet" in text
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@needs_browser
+def test_the_notebook_collects_shows_repairs_and_pins(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in credentials().items():
+        monkeypatch.setenv(name, value)
+    stand_in = StandIn(World(50))
+    with served(stand_in) as site:
+        quick: dict[str, object] = {
+            "pause_s": 0.0,
+            "quiet_s": 0.5,
+            "timeout_s": 5.0,
+            "max_games": 1,
+        }
+        text = run(root, dataset="tiny", **quick, **address(site), may_write_lists=True)
+        (game,) = stand_in.games
+        assert "5 rounds of 1 games; it ended: all games are played" in text
+        assert "5 rounds in all, 5 with coordinates" in text
+        pinned = root / "data-lists/tiny/1-collect.txt"
+        assert f"singleplayer_{game}_5 " in pinned.read_text()
+        pinned.unlink()
+        wrong = root / f"1-data-collection/.data/tiny/singleplayer_{game}_2.json"
+        record = read_record(wrong)
+        write_json(wrong, {**record, "coordinates": [1.5, 2.5]})
+        quick |= {"repair_games": [game], "may_write_lists": True}
+        text = run(root, dataset="tiny", **quick, **address(site))
+        assert "1 corrected, 4 were right" in text
+        assert read_record(wrong)["coordinates"] == record["coordinates"]
+        assert "10 rounds in all, 10 with coordinates" in text
+
+
+def address(site: Site) -> dict[str, object]:
+    """Parameters of a run against the stand-in."""
+    return {"site_address": site.base, "accept_terms": True}
+
+
+def run(folder: Path, **parameters: object) -> str:
+    """Run the notebook in a fresh kernel; the text of all its outputs."""
+    done = papermill.execute_notebook(
+        NOTEBOOK,
+        folder / "executed.ipynb",
+        parameters=parameters,
+        kernel_name="python3",
+        cwd=folder,
+        progress_bar=False,
+    )
+    cells = [cell for cell in done.cells if cell.cell_type == "code"]
+    outputs = [output for cell in cells for output in cell.outputs]
+    return "\n".join(o.get("text", "") or o.get("data", {}).get("text/plain", "") for o in outputs)
