@@ -107,6 +107,8 @@ def test_what_a_killed_run_left_behind_is_ended_by_the_next(with_workers: Any) -
 
 @LINUX
 def test_control_c_stops_everything_with_exit_code_130(with_workers: Any) -> None:
+    # a shell that runs tests in the background has them ignore Control-C, and children inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = with_workers.start()
     for line in process.stdout:
         if "Step 2" in line:
