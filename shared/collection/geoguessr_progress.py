@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from shared.collection.demo_figures import contact_sheet, world_map
+from shared.collection.figures import contact_sheet, world_map
 from shared.collection.geoguessr_limits import Report
 from shared.collection.geoguessr_store import MODES, PHOTO
 from shared.data_loader import read_record

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 
 import geopandas as gpd
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from shared.boundaries import CRS, world_outlines
@@ -13,6 +16,7 @@ from shared.collection.street_view_find import FOUND, SPARE, Found
 from shared.collection.street_view_places import Area, LatLon
 
 LAND, SHORE, NOTHING, HERE = "#e8e4da", "#b5afa2", "#c0392b", "#1f5f8b"
+PALE = ListedColormap(colormaps["YlGn"](np.linspace(0.0, 0.55, 64)))  # points stay visible on it
 MARGIN = 0.05  # around what is drawn, as a share of its extent
 MIN_MARGIN_DEG = 0.1
 
@@ -102,7 +106,7 @@ def _draw_cells(axes: Axes, areas: Sequence[Area], shares: Sequence[float] | Non
     cells.assign(share=shares).plot(
         ax=axes,
         column="share",
-        cmap="YlGn",
+        cmap=PALE,
         vmin=0.0,
         vmax=1.0,
         edgecolor=SHORE,

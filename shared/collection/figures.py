@@ -1,4 +1,4 @@
-"""Figures of the demo world: contact sheets, as JPEG, since grain makes large PNGs."""
+"""Figures of what was collected: contact sheets, as JPEG, since grain makes large PNGs; maps."""
 
 import io
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ def contact_sheet(
     Args:
         photos: labels and files, row by row; a truncated file is shown as far as it goes.
         n_columns: photos in a row.
-        title: what stands above; it has to say "synthetic".
+        title: what stands above; of painted photos it has to say "synthetic".
         size: of the figure, inches.
     """
     n_rows = -(-len(photos) // n_columns)
