@@ -2,10 +2,12 @@
 
 import json
 import logging
+import lzma
 import os
 import shutil
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from shared.data_loader.stores import Store
 logger = logging.getLogger(__name__)
 
 _SPARE_BYTES = 100_000_000  # left free on the disk
+_ENCRYPTED = 1  # bit of a member's flags, by the format's APPNOTE 4.4.4
 
 
 def unpack_archive(store: Store, transfer: Transfer, offline_help: str) -> None:
@@ -50,7 +53,7 @@ def unpack_archive(store: Store, transfer: Transfer, offline_help: str) -> None:
     try:
         with zipfile.ZipFile(copy) as archive:
             _unpack(archive, store, source, transfer)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, NotImplementedError) as error:  # the latter: of a later version
         copy.unlink()
         msg = (
             f"{redacted(source)}: expected a whole zip without a password, got: {error}; the copy "
@@ -76,8 +79,24 @@ def _unpack(archive: zipfile.ZipFile, store: Store, source: str, transfer: Trans
     for folder in {os.path.dirname(place) for _, place in todo}:  # noqa: PTH120
         Path(folder).mkdir(parents=True, exist_ok=True)
     for info, place in tqdm(todo, desc="unpack", unit="file"):
-        data = archive.read(info)  # checks the CRC
-        put(Job(info.filename, place), data)
+        put(Job(info.filename, place), read_member(archive, info))
+
+
+def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """The bytes of a file in a zip, checked by their CRC.
+
+    Raises:
+        zipfile.BadZipFile: it is damaged, under a password, or packed in a way that is not known.
+            A fault of reading the zip itself, from a disk or a server, comes out as it is.
+    """
+    if info.flag_bits & _ENCRYPTED:
+        msg = f"{info.filename[:120]!r} is under a password"
+        raise zipfile.BadZipFile(msg)
+    try:
+        return archive.read(info)
+    except (zlib.error, lzma.LZMAError, EOFError, NotImplementedError) as error:
+        msg = f"{info.filename[:120]!r} cannot be unpacked: {error or type(error).__name__}"
+        raise zipfile.BadZipFile(msg) from error
 
 
 def _entries(

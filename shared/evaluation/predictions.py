@@ -129,14 +129,18 @@ def read_predictions(path: Path) -> pd.DataFrame:
     if not path.is_file():
         msg = f"Expected predictions at {path}: a notebook of 4-evaluation writes them"
         raise FileNotFoundError(msg)
-    arrow = pq.read_table(path)
+    try:
+        arrow = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:  # cut off, overwritten, or of another kind
+        msg = f"{path}: expected a whole Parquet file, got: {error}; write it again"
+        raise ValueError(msg) from error
     missing = [name for name in SCHEMA.names if name not in arrow.column_names]
     if missing:
         msg = f"{path}: expected columns {SCHEMA.names}, but {missing} are missing"
         raise ValueError(msg)
     try:
         arrow = arrow.select(SCHEMA.names).cast(SCHEMA)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+    except pa.ArrowException as error:  # no such cast, or not of these values
         msg = f"{path}: expected columns of the types\n{SCHEMA}\nbut: {error}"
         raise ValueError(msg) from error
     return check_predictions(arrow.to_pandas(), str(path))

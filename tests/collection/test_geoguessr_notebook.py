@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import papermill
 import pytest
 
 from shared.collection.geoguessr import Site
@@ -12,8 +11,8 @@ from tests.collection.geoguessr_site.helpers import credentials, needs_browser
 from tests.collection.geoguessr_site.running import served
 from tests.collection.geoguessr_site.server import StandIn
 from tests.collection.geoguessr_site.world import World
+from tests.collection.notebook_runs import run_notebook
 
-NOTEBOOK = Path(__file__).parents[2] / "1-data-collection" / "geoguessr.ipynb"
 SETTINGS = 'title = "Tiny"\ndescription = "for a test"\nlicence = "none"\nsynthetic = true\n'
 
 
@@ -28,7 +27,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.slow
 def test_by_default_the_notebook_shows_the_terms_and_contacts_nobody(root: Path) -> None:
-    text = run(root, dataset="tiny")
+    text = run_notebook("geoguessr", root)
     assert "geoguessr.com/terms" in text
     assert "nobody is contacted, and nothing is collected" in text
     assert "There are no pairs yet" in text
@@ -50,7 +49,7 @@ def test_the_notebook_collects_shows_repairs_and_pins(
             "timeout_s": 5.0,
             "max_games": 1,
         }
-        text = run(root, dataset="tiny", **quick, **address(site), may_write_lists=True)
+        text = run_notebook("geoguessr", root, **quick, **address(site), may_write_lists=True)
         (game,) = stand_in.games
         assert "5 rounds of 1 games; it ended: all games are played" in text
         assert "5 rounds in all, 5 with coordinates" in text
@@ -61,7 +60,7 @@ def test_the_notebook_collects_shows_repairs_and_pins(
         record = read_record(wrong)
         write_json(wrong, {**record, "coordinates": [1.5, 2.5]})
         quick |= {"repair_games": [game], "may_write_lists": True}
-        text = run(root, dataset="tiny", **quick, **address(site))
+        text = run_notebook("geoguessr", root, **quick, **address(site))
         assert "1 corrected, 4 were right" in text
         assert read_record(wrong)["coordinates"] == record["coordinates"]
         assert "10 rounds in all, 10 with coordinates" in text
@@ -70,18 +69,3 @@ def test_the_notebook_collects_shows_repairs_and_pins(
 def address(site: Site) -> dict[str, object]:
     """Parameters of a run against the stand-in."""
     return {"site_address": site.base, "accept_terms": True}
-
-
-def run(folder: Path, **parameters: object) -> str:
-    """Run the notebook in a fresh kernel; the text of all its outputs."""
-    done = papermill.execute_notebook(
-        NOTEBOOK,
-        folder / "executed.ipynb",
-        parameters=parameters,
-        kernel_name="python3",
-        cwd=folder,
-        progress_bar=False,
-    )
-    cells = [cell for cell in done.cells if cell.cell_type == "code"]
-    outputs = [output for cell in cells for output in cell.outputs]
-    return "\n".join(o.get("text", "") or o.get("data", {}).get("text/plain", "") for o in outputs)

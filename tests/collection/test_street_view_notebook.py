@@ -4,13 +4,12 @@ import json
 from pathlib import Path
 
 import geopandas as gpd
-import papermill
 import pytest
 
 from shared.paths import ROOT_VARIABLE
+from tests.collection.notebook_runs import run_notebook
 from tests.collection.street_view_api import KEY, StandIn
 
-NOTEBOOK = Path(__file__).parents[2] / "1-data-collection" / "street_view.ipynb"
 SETTINGS = 'title = "Tiny"\ndescription = "for a test"\nlicence = "MIT"\nsynthetic = true\n'
 KEY_VARIABLE = "LOST_AND_FOUND_STREET_VIEW_KEY"
 TINY = {"cell_deg": 3.0, "width": 64, "height": 48, "requests_per_s": 1000.0, "radius_m": 2000.0}
@@ -34,12 +33,12 @@ def test_notebook_explains_then_asks_then_takes_pins_and_goes_on(
     with StandIn() as api:
         here = {"service_url": api.url, **TINY}
         monkeypatch.setenv(KEY_VARIABLE, KEY)
-        text = run(root, **here, confirm_usd=10.0)
+        text = run_notebook("street_view", root, **here, confirm_usd=10.0)
         assert "nothing was contacted" in text
         assert "set accept_terms=True" in text
         assert api.asked == []
 
-        text = run(root, **here, accept_terms=True)
+        text = run_notebook("street_view", root, **here, accept_terms=True)
         n_cells = len(gpd.read_parquet(folder / "plan/grid.parquet"))
         usd = n_cells * 3 * 0.007
         assert f"{n_cells * 3:,} photos to take x 0.007 USD = {usd:.2f} USD" in text
@@ -48,13 +47,15 @@ def test_notebook_explains_then_asks_then_takes_pins_and_goes_on(
         assert api.photos_asked == []
 
         paid = {**here, "accept_terms": True, "confirm_usd": 10.0, "may_write_lists": True}
-        text = run(root, **paid)
+        text = run_notebook("street_view", root, **paid)
         assert f"{n_cells * 3} photos taken now, {n_cells * 3} of {n_cells * 3} are there" in text
         assert f"photos: {n_cells * 3}" in text
         assert len(list(folder.glob("*.jpg"))) == n_cells * 3
         pinned = (root / "data-lists/tiny/1-collect.txt").read_bytes()
         n_asked = len(api.asked)
-        assert "0 photos taken now" in run(root, **{**paid, "may_write_lists": False})
+        assert "0 photos taken now" in run_notebook(
+            "street_view", root, **{**paid, "may_write_lists": False}
+        )
         assert len(api.asked) == n_asked
     assert (root / "data-lists/tiny/1-collect.txt").read_bytes() == pinned
     for path in root.rglob("*"):
@@ -63,7 +64,7 @@ def test_notebook_explains_then_asks_then_takes_pins_and_goes_on(
 
 @pytest.mark.slow
 def test_notebook_with_its_own_parameters_shows_the_bill_and_names_the_key(root: Path) -> None:
-    text = run(root)
+    text = run_notebook("street_view", root)
     assert "246 places wanted in 246 cells" in text
     assert "at most 246 places x 3 headings x 0.007 USD = 5.17 USD" in text
     assert f"put your key in the environment, or in .env, as {KEY_VARIABLE}" in text
@@ -76,7 +77,8 @@ def test_notebook_takes_cities_by_rank(root: Path, monkeypatch: pytest.MonkeyPat
     cities.write_text("name,lat,lon,population\nSmall,52,0,10\nLarge,51,0,30\nMiddle,53,0,20\n")
     monkeypatch.setenv(KEY_VARIABLE, KEY)
     with StandIn(share_covered=1.0) as api:
-        run(
+        run_notebook(
+            "street_view",
             root,
             **{**TINY, "service_url": api.url},
             look_in="cities",
@@ -94,17 +96,3 @@ def test_notebook_takes_cities_by_rank(root: Path, monkeypatch: pytest.MonkeyPat
     per_city = [sum(r["city"] == city for r in records) for city in ("large", "middle", "small")]
     assert per_city == [12, 8, 4]
     assert len({(r["pano_id"], r["heading"]) for r in records}) == 24
-
-
-def run(folder: Path, **parameters: object) -> str:
-    """Run the notebook in a fresh kernel; the text of all its outputs."""
-    done = papermill.execute_notebook(
-        NOTEBOOK,
-        folder / "executed.ipynb",
-        parameters={"dataset": "tiny", **parameters},
-        kernel_name="python3",
-        cwd=folder,
-        progress_bar=False,
-    )
-    cells = [cell for cell in done.cells if cell.cell_type == "code"]
-    return "\n".join(output.get("text", "") for cell in cells for output in cell.outputs)

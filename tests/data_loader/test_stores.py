@@ -246,6 +246,33 @@ def test_an_entry_that_is_too_large_is_refused(
         pin_pairs("demo", "1", raw_store("demo", str(path)), source="x", may_write=True)
 
 
+def damaged(data: bytes, how: str) -> bytes:
+    """A zip of one deflated file, changed at places that the format's APPNOTE gives (4.3)."""
+    directory = data.index(b"PK\x01\x02")
+    changed = bytearray(data)
+    if how == "bits":
+        changed[40:60] = b"\xff" * 20
+    elif how == "password":
+        changed[6] |= 1
+        changed[directory + 8] |= 1
+    else:
+        changed[8], changed[directory + 10] = 99, 99
+    return bytes(changed)
+
+
+@pytest.mark.parametrize(
+    ("how", "message"), [("bits", "unpack"), ("password", "password"), ("packing", "unpack")]
+)
+def test_a_damaged_zip_is_named_and_copied_anew(project: Path, how: str, message: str) -> None:
+    path = project.parent / "demo.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.jpg", bytes(range(256)) * 9)
+    path.write_bytes(damaged(path.read_bytes(), how))
+    with pytest.raises(DataListError, match=f"expected a whole zip without a password.*{message}"):
+        pin_pairs("demo", "1", raw_store("demo", str(path)), source="x", may_write=True)
+    assert not list((project / ".cache").rglob("*.zip"))
+
+
 def test_a_zip_without_pairs_is_an_error(project: Path) -> None:
     path = project.parent / "demo.zip"
     with zipfile.ZipFile(path, "w") as archive:

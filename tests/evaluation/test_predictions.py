@@ -93,6 +93,18 @@ def test_a_file_with_another_type_is_refused(random_table: pd.DataFrame, tmp_pat
         read_predictions(path)
 
 
+@pytest.mark.parametrize("middle", [b"", b"\0" * 60])
+def test_a_damaged_file_is_refused(
+    random_table: pd.DataFrame, tmp_path: Path, middle: bytes
+) -> None:
+    path = tmp_path / "p.parquet"
+    write_predictions(random_table, path)
+    data = path.read_bytes()
+    path.write_bytes(data[:10] + middle + data[10 + len(middle) :] if middle else data[:40])
+    with pytest.raises(ValueError, match=r"p\.parquet: expected a whole Parquet file"):
+        read_predictions(path)
+
+
 def test_tables_that_are_no_predictions_are_refused(table_of: TableOf) -> None:
     good = table_of(["FR", "CZ"], [[0.2, 0.7, 0.1], [0.6, 0.3, 0.1]], ["x", "y"])
     with pytest.raises(ValueError, match="at least one row"):

@@ -145,6 +145,15 @@ def in_countries(points: Sequence[tuple[float, float]], codes: frozenset[str]) -
     return [str(code) in codes for code in found]
 
 
+def only_wanted(names: Sequence[str], are_wanted: Sequence[bool], skips: Skips) -> Iterator[str]:
+    """The names in the countries that are asked for; the others are counted as passed over."""
+    for name, is_wanted in zip(names, are_wanted, strict=True):
+        if is_wanted:
+            yield name
+        else:
+            skips.add(OTHER_COUNTRY)
+
+
 def check_free_space(folder: Path) -> None:
     """Stop before the disk is full.
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from shared.collection.public.account import Skips, Source
-from shared.collection.public.gathering import OTHER_COUNTRY, TWICE, in_countries, record_text
+from shared.collection.public.gathering import TWICE, in_countries, only_wanted, record_text
 from shared.countries import UnknownCountryError, code_of
+from shared.data_loader.archives import read_member
 from shared.data_loader.config import transfer
 from shared.data_loader.errors import DataListError
 from shared.data_loader.files import parse_record
@@ -72,11 +73,7 @@ class LostAndFound:
         for name in sorted(records.keys() & self._images.keys()):
             self._read(name, records[name], skips)
         names = list(self._records)
-        for name, is_wanted in zip(names, self._wanted(names, countries), strict=True):
-            if is_wanted:
-                yield name
-            else:
-                skips.add(OTHER_COUNTRY)
+        yield from only_wanted(names, self._wanted(names, countries), skips)
 
     def record(self, name: str) -> bytes:
         """The record as it was published, with the parts it is in, and the source."""
@@ -154,7 +151,7 @@ class Files:
     def read(self, path: str) -> bytes:
         """The bytes of a file."""
         if self._zip is not None:
-            return self._zip.read(path)
+            return read_member(self._zip, self._zip.getinfo(path))
         return (self._place / path).read_bytes()
 
     def _walk(self) -> Iterator[tuple[str, int]]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.collection.public.account import Skips, Source
-from shared.collection.public.gathering import OTHER_COUNTRY, in_countries, record_text
+from shared.collection.public.gathering import in_countries, only_wanted, record_text
 from shared.collection.public.mapillary_api import ADDRESS, Box, MapillaryApi, cells
 from shared.collection.public.web_files import WebFile, fetch_files
 from shared.data_loader.config import PREFIX, option, transfer
@@ -90,11 +90,7 @@ class Mapillary:
                 self._images[name], self._addresses[name] = record, address
         names = list(self._images)
         points = [tuple(self._images[name]["coordinates"]) for name in names]
-        for name, is_wanted in zip(names, in_countries(points, countries), strict=True):
-            if is_wanted:
-                yield name
-            else:
-                skips.add(OTHER_COUNTRY)
+        yield from only_wanted(names, in_countries(points, countries), skips)
 
     def record(self, name: str) -> bytes:
         """Where it is, where it looks, when it was taken, and whom to name."""

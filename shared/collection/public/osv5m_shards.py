@@ -12,6 +12,7 @@ from typing import IO, Any
 import fsspec  # type: ignore[import-untyped]
 
 from shared.collection.public.account import Skips
+from shared.data_loader.archives import read_member
 from shared.data_loader.config import transfer
 from shared.data_loader.download import fetch_whole
 from shared.data_loader.errors import DataListError, DownloadError
@@ -192,6 +193,6 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> byte
     if info.file_size > limit:
         return f"a photo of more than {limit:,} bytes"
     try:
-        return archive.read(info)  # checks the CRC
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError):
+        return read_member(archive, info)
+    except zipfile.BadZipFile:
         return "a damaged photo in its shard"

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from shared.collection.public.account import Skips, Source
-from shared.collection.public.gathering import OTHER_COUNTRY, TWICE, in_countries, record_text
+from shared.collection.public.gathering import TWICE, in_countries, only_wanted, record_text
 from shared.collection.public.pictures import PictureFault, exif_place
 from shared.countries import UnknownCountryError, code_of
 from shared.data_loader.errors import DataListError
@@ -72,11 +72,7 @@ class OwnPhotos:
             self._records[name] = record
             self._paths[name] = self._folder / path
         names = sorted(self._records)
-        for name, is_wanted in zip(names, self._wanted(names, countries), strict=True):
-            if is_wanted:
-                yield name
-            else:
-                skips.add(OTHER_COUNTRY)
+        yield from only_wanted(names, self._wanted(names, countries), skips)
 
     def record(self, name: str) -> bytes:
         """Where it is, and what else is known."""
