@@ -5,7 +5,6 @@ import csv
 import hashlib
 import io
 import json
-import os
 import socket
 import struct
 import threading
@@ -20,21 +19,16 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from PIL import Image
 
+from tests.projects import make_project
+
 Answer = tuple[int, dict[str, str], bytes]
 
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project root of its own, without options from outside, and quick to give up."""
-    for name in list(os.environ):
-        if name.startswith("LOST_AND_FOUND_") or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
-    root = tmp_path / "project"
-    root.mkdir()
-    monkeypatch.setenv("LOST_AND_FOUND_ROOT", str(root))
-    monkeypatch.setenv("LOST_AND_FOUND_TIMEOUT", "5")
+    root = make_project(tmp_path, monkeypatch)
     monkeypatch.setenv("LOST_AND_FOUND_RETRIES", "2")
-    monkeypatch.setattr("shared.data_loader.finding.FIRST_WAIT_S", 0.01)
     return root
 
 

@@ -17,6 +17,7 @@ import pytest
 from aiohttp import web
 
 from shared.data_loader import pin_pairs, raw_store
+from tests.projects import make_project
 
 Misbehave = Callable[[web.Request, bytes], Any]
 
@@ -24,17 +25,7 @@ Misbehave = Callable[[web.Request, bytes], Any]
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project root of its own, without options from outside, and quick to give up."""
-    import os
-
-    for name in list(os.environ):
-        if name.startswith("LOST_AND_FOUND_") or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
-    root = tmp_path / "project"
-    root.mkdir()
-    monkeypatch.setenv("LOST_AND_FOUND_ROOT", str(root))
-    monkeypatch.setenv("LOST_AND_FOUND_TIMEOUT", "5")
-    monkeypatch.setattr("shared.data_loader.finding.FIRST_WAIT_S", 0.01)
-    return root
+    return make_project(tmp_path, monkeypatch)
 
 
 def write_pair(folder: Path, name: str, suffix: str = ".jpg", **record: Any) -> None:
