@@ -49,7 +49,7 @@ bench: .venv/.ready ## Measure speed and memory against named baselines
 	@$(PYTHON_BIN) -m benchmarks
 
 notebooks: .venv/.ready ## Run the demo and write its outputs into the notebooks
-	@$(PYTHON_BIN) -m shared.pipeline --dataset demo --publish
+	@$(PYTHON_BIN) -m shared.pipeline --dataset demo --all --publish
 
 clean: ## Remove what runs have made (data, runs, caches); keeps .venv and the data lists
 	@rm -rf runs .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis wandb

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
-from shared.data_loader import DataListError, dataset_settings
+from shared.data_loader import DataListError, DatasetSettings, dataset_settings
 from shared.paths import lists_folder, root, shown
 from shared.running.console import Console
 from shared.running.errors import RunError
@@ -19,7 +19,7 @@ from shared.running.lock import only_runner
 from shared.running.parameters import resolve
 from shared.running.scheduler import Scheduler, default_jobs
 from shared.running.source import read_source
-from shared.running.tree import before, find_notebooks, select, select_run
+from shared.running.tree import before, find_notebooks, names_one_of, select, select_run
 
 FAILED, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 
@@ -67,8 +67,8 @@ def _run(options: argparse.Namespace) -> int:
 def _plan(options: argparse.Namespace, console: Console) -> Scheduler:
     settings = dataset_settings(options.dataset)
     where = shown(lists_folder(options.dataset) / "dataset.toml")
-    notebooks = select_run(find_notebooks(root()), settings.run, where)
-    chosen = select(notebooks, options.first, options.last, options.only)
+    notebooks, candidates = _candidates(settings, options, where)
+    chosen = select(candidates, options.first, options.last, options.only)
     if options.before:
         chosen = before(chosen, options.before)
     if not chosen and not options.before:
@@ -80,6 +80,22 @@ def _plan(options: argparse.Namespace, console: Console) -> Scheduler:
     declared = {name: read_source(root() / f"{name}.ipynb").parameters for name in notebooks}
     parameters = resolve(settings, declared, chosen, options.parameters)
     return Scheduler(options.dataset, parameters, options.jobs, options.force, console)
+
+
+def _candidates(
+    settings: DatasetSettings, options: argparse.Namespace, where: str
+) -> tuple[list[str], list[str]]:
+    """All notebooks of a data set, and those that are chosen among.
+
+    The latter are `[notebooks] run`, or all with `--all` or where a name is not among these.
+    """
+    tree = find_notebooks(root())
+    run = select_run(tree, settings.run, where)
+    also = select_run(tree, settings.also, where, "also")
+    notebooks = [name for name in tree if name in {*run, *also}]
+    named = [options.first, options.last, options.before, *options.only]
+    is_run = names_one_of(run, [name for name in named if name])
+    return notebooks, run if is_run and not options.all else notebooks
 
 
 def _check() -> int:
@@ -95,9 +111,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m shared.pipeline", description=__doc__)
     add = parser.add_argument
     add("--dataset", default="demo", help="a folder of data-lists/ (default: demo)")
+    add("--all", action="store_true", help="also the notebooks that make sense but take longer")
     add("--from", dest="first", metavar="NAME", help="begin with this notebook or folder")
     add("--to", dest="last", metavar="NAME", help="end with this notebook or folder")
-    add("--before", metavar="NAME", help="run only what comes before this notebook or folder")
+    add("--before", metavar="NAME", help="run only what this notebook or folder stands on")
     add("--only", action="append", default=[], metavar="NAME", help="run only this (repeatable)")
     add("--jobs", type=_positive, default=default_jobs(), help="notebooks of a folder side by side")
     add(

@@ -73,7 +73,7 @@ def _main(options: argparse.Namespace) -> int:
     script = runs_folder(options.dataset) / f"{notebook}.py"
     given = [part for value in options.parameters for part in ("-p", value)]
     convert = ["-m", "shared.colab.convert", notebook, str(script), "--dataset", options.dataset]
-    before = ["-m", "shared.pipeline", "--dataset", options.dataset, "--before", stage]
+    before = ["-m", "shared.pipeline", "--dataset", options.dataset, "--before", notebook]
     steps = [("convert the notebook to plain Python", [sys.executable, *convert, *given], root())]
     if not (drive and drive.processed):
         prepare = [sys.executable, *before]

@@ -16,7 +16,10 @@ _SOURCE = {"origin", "url", "records_url", "layout", "options"}
 
 @dataclass(frozen=True)
 class DatasetSettings:
-    """What `dataset.toml` says; `parameters` are common, `notebook_parameters` of one notebook."""
+    """What `dataset.toml` says; `parameters` are common, `notebook_parameters` of one notebook.
+
+    `run` are patterns of the notebooks that run by default, `also` of those that make sense too.
+    """
 
     name: str
     title: str
@@ -26,6 +29,7 @@ class DatasetSettings:
     show_photos: bool = False  # whether figures may show its photos (ours, or of a free licence)
     source: Mapping[str, Any] = field(default_factory=dict)
     run: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
     notebook_parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -57,11 +61,7 @@ def dataset_settings(dataset: str) -> DatasetSettings:
 
 def _settings(dataset: str, table: dict[str, Any], path: Path) -> DatasetSettings:
     source = _part(table, "source", path, _SOURCE)
-    notebooks = _part(table, "notebooks", path, {"run", "show_photos"})
-    run = notebooks.get("run", [])
-    if not isinstance(run, list) or not all(isinstance(pattern, str) for pattern in run):
-        msg = f"{shown(path)}: notebooks.run: expected a list of strings, got {run!r}"
-        raise DataListError(msg)
+    notebooks = _part(table, "notebooks", path, {"run", "also", "show_photos"})
     unknown = sorted(set(table) - _TOP)
     if unknown:
         msg = f"{shown(path)}: unknown keys {unknown}; expected some of {sorted(_TOP)}"
@@ -75,10 +75,19 @@ def _settings(dataset: str, table: dict[str, Any], path: Path) -> DatasetSetting
         synthetic=bool(table.get("synthetic", False)),
         show_photos=bool(notebooks.get("show_photos", table.get("synthetic", False))),
         source=source,
-        run=tuple(run),
+        run=_patterns(notebooks, "run", path),
+        also=_patterns(notebooks, "also", path),
         parameters={k: v for k, v in parameters.items() if not isinstance(v, dict)},
         notebook_parameters={k: v for k, v in parameters.items() if isinstance(v, dict)},
     )
+
+
+def _patterns(notebooks: Mapping[str, Any], key: str, path: Path) -> tuple[str, ...]:
+    patterns = notebooks.get(key, [])
+    if not isinstance(patterns, list) or not all(isinstance(one, str) for one in patterns):
+        msg = f"{shown(path)}: notebooks.{key}: expected a list of strings, got {patterns!r}"
+        raise DataListError(msg)
+    return tuple(patterns)
 
 
 def _part(table: dict[str, Any], key: str, path: Path, known: set[str] | None) -> dict[str, Any]:

@@ -47,20 +47,23 @@ def matches(notebook: str, pattern: str) -> bool:
     return len(wanted) <= len(parts) and all(fnmatchcase(part, want) for part, want in pairs)
 
 
-def select_run(notebooks: Sequence[str], patterns: Iterable[str], where: str) -> list[str]:
-    """The notebooks that make sense for a data set.
+def select_run(
+    notebooks: Sequence[str], patterns: Iterable[str], where: str, key: str = "run"
+) -> list[str]:
+    """The notebooks that a data set names.
 
     Args:
         notebooks: all of them, in order.
-        patterns: `[notebooks] run` of its `dataset.toml`.
+        patterns: `[notebooks] run` or `also` of its `dataset.toml`.
         where: that file's path, for the error.
+        key: `"run"` or `"also"`, for the error.
 
     Raises:
         RunError: a pattern matches no notebook.
     """
     wanted = list(patterns)
     for pattern in wanted:
-        _check_known(pattern, notebooks, f"{where}, [notebooks] run")
+        _check_known(pattern, notebooks, f"{where}, [notebooks] {key}")
     return [name for name in notebooks if any(matches(name, pattern) for pattern in wanted)]
 
 
@@ -94,13 +97,23 @@ def select(
 
 
 def before(notebooks: Sequence[str], name: str) -> list[str]:
-    """Those of the notebooks that come before a notebook or folder.
+    """What a notebook or folder can stand on: the numbered folders before its own.
+
+    Notebooks of one folder do not depend on each other, and none depends on a folder without a
+    number.
 
     Raises:
         RunError: the name matches nothing.
     """
     _check_known(name, notebooks, "--before")
-    return list(notebooks[: _position(notebooks, name, min, 0)])
+    own = folder_of(notebooks[_position(notebooks, name, min, 0)])
+    first = next(n for n, notebook in enumerate(notebooks) if folder_of(notebook) == own)
+    return [notebook for notebook in notebooks[:first] if _is_numbered(folder_of(notebook))]
+
+
+def names_one_of(notebooks: Sequence[str], names: Iterable[str]) -> bool:
+    """Whether each name or pattern matches a notebook or a folder of these."""
+    return all(any(matches(notebook, name) for notebook in notebooks) for name in names)
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -129,6 +142,10 @@ def _check_known(pattern: str, notebooks: Sequence[str], option: str) -> None:
 
 def _tidy(pattern: str) -> str:
     return pattern.removeprefix("./").removesuffix(".ipynb").rstrip("/")
+
+
+def _is_numbered(folder: str) -> bool:
+    return all(_NUMBERED.fullmatch(part) for part in folder.split("/"))
 
 
 def _below(folder: Path) -> Iterator[Path]:

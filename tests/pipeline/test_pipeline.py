@@ -15,6 +15,11 @@ def states(output: str) -> dict[str, str]:
     return dict(re.findall(r"(?m)^(\d\S+/\S+)  +(ran|up to date|failed|not run)\b", output))
 
 
+def listed(output: str) -> list[str]:
+    """The notebooks that `--list` shows."""
+    return re.findall(r"(?m)^(\d\S+/\S+): ", output)
+
+
 def test_what_is_up_to_date_is_skipped_and_every_reason_to_run_is_said(three_steps: Any) -> None:
     first = three_steps.run("--jobs", "2")
     assert first.count(" runs: never run") == 4
@@ -147,6 +152,20 @@ def test_a_second_runner_of_the_same_data_set_is_refused(three_steps: Any) -> No
 def test_before_runs_what_a_stage_stands_on(three_steps: Any) -> None:
     assert list(states(three_steps.run("--before", "2-double"))) == ["1-make/numbers"]
     assert "nothing runs before 1-make" in three_steps.ask("--before", "1-make")
+
+
+def test_notebooks_that_take_longer_run_with_all_or_by_name(three_steps: Any) -> None:
+    three_steps.settings(
+        'title = "mini"\nsynthetic = true\n[notebooks]\nrun = ["1-make/*", "2-double/a"]\n'
+        'also = ["2-double/b", "3-sum/*"]\n'
+    )
+    assert listed(three_steps.ask("--list")) == ["1-make/numbers", "2-double/a"]
+    assert listed(three_steps.ask("--list", "--only", "2-double/b")) == ["2-double/b"]
+    before = ["1-make/numbers", "2-double/a", "2-double/b"]
+    assert listed(three_steps.ask("--list", "--before", "3-sum/sum")) == before
+    assert len(states(three_steps.run("--all"))) == 4
+    three_steps.settings('title = "mini"\n[notebooks]\nrun = ["1-make/*"]\nalso = ["4-x"]\n')
+    assert "[notebooks] also: expected a notebook" in three_steps.ask("--list", code=2)
 
 
 def test_published_notebooks_carry_clean_outputs_and_stay_up_to_date(pipeline: Any) -> None:

@@ -60,8 +60,10 @@ def test_from_to_and_only_are_inclusive_and_take_folders() -> None:
     assert select(TREE, first="3-training", only=["1-collect"]) == []
 
 
-def test_before_leaves_out_the_folder_itself() -> None:
-    assert before(TREE, "3-training") == TREE[:5]
+def test_before_is_the_numbered_folders_before_its_own() -> None:
+    stages = [name for name in TREE[:5] if "explore" not in name]
+    assert before(TREE, "3-training") == stages
+    assert before(TREE, "2-process/2-enrich/regions") == TREE[:1]  # not what lies beside it
     assert before(TREE, "1-collect") == []
 
 
