@@ -1,23 +1,21 @@
-"""Polygons of countries: reading, downloading and searching them. Degrees, kilometres.
+"""Polygons of countries: reading and downloading them; areas and middles of polygons.
 
 Polygons are in EPSG:4326, `(lon, lat)` inside their geometries as every library has it; all
-points that go in and out of here are `(lat, lon)`.
+points that go in and out of here are `(lat, lon)`, degrees. `PolygonIndex` searches polygons.
 """
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 import pyogrio
-import shapely
-from numpy.typing import ArrayLike, NDArray
 
 from shared.countries import UnknownCountryError, all_codes, code_of, name_of, resolve_territory
-from shared.geo import Floats, NearestPlaces, check_points
+from shared.polygon_index import PolygonIndex
+
+__all__ = ["CRS", "PolygonIndex", "country_polygons", "natural_earth_path", "world_outlines"]
 
 logger = logging.getLogger(__name__)
 
@@ -54,66 +52,6 @@ NATURAL_EARTH_CODES = {
     "USG": "CU",
     "WSB": "CY",
 }
-# Places along an outline lie this close, so that the nearest of them is at most half of it
-# (1.1 km) further along the shore than the nearest point of the outline.
-OUTLINE_STEP_DEG = 0.02
-
-
-class PolygonIndex:
-    """Finds the polygon that holds a point, or the one nearest to it on the sphere."""
-
-    def __init__(self, polygons: Sequence[Any]) -> None:
-        """Index polygons (shapely geometries in degrees); None stands for a class without one."""
-        shapes = np.asarray(polygons, dtype=object)
-        self._rows = np.flatnonzero([shape is not None for shape in shapes])
-        self._shapes = shapes[self._rows]
-        shapely.prepare(self._shapes)
-        self._tree = shapely.STRtree(self._shapes)
-        self._outline: tuple[NearestPlaces, NDArray[np.intp]] | None = None
-
-    def label(self, points: ArrayLike) -> tuple[NDArray[np.intp], Floats]:
-        """The polygon that holds each point, borders included: of several the first.
-
-        Args:
-            points: (N, 2) latitudes and longitudes, degrees.
-
-        Returns:
-            (N,) positions among the polygons, -1 where none holds the point; and (N,) distances,
-            km: 0 inside, infinite outside.
-        """
-        array = check_points(points).reshape(-1, 2)
-        found = np.full(len(array), -1, dtype=np.intp)
-        distance_km = np.full(len(array), np.inf)
-        # Boxes first, then prepared polygons: 8 x as fast as `query(predicate="intersects")`, which
-        # prepares the points. Written from the last to the first: the first of several stays.
-        point, shape = self._tree.query(shapely.points(array[:, ::-1]))
-        holds = shapely.intersects_xy(self._shapes[shape], array[point, 1], array[point, 0])
-        point, shape = point[holds], shape[holds]
-        order = np.argsort(-shape, kind="stable")
-        found[point[order]] = self._rows[shape[order]]
-        distance_km[found >= 0] = 0.0
-        return found, distance_km
-
-    def nearest(self, points: ArrayLike) -> tuple[NDArray[np.intp], Floats]:
-        """The polygon whose outline is nearest on the sphere to each point outside of all.
-
-        Args:
-            points: (N, 2) latitudes and longitudes, degrees.
-
-        Returns:
-            (N,) positions among the polygons, -1 where there are none; and (N,) distances, km,
-            to the nearest of places `OUTLINE_STEP_DEG` apart along the outlines.
-        """
-        array = check_points(points).reshape(-1, 2)
-        if len(self._shapes) == 0:
-            return np.full(len(array), -1, dtype=np.intp), np.full(len(array), np.inf)
-        if self._outline is None:
-            dense = shapely.segmentize(shapely.boundary(self._shapes), OUTLINE_STEP_DEG)
-            places, owners = shapely.get_coordinates(dense, return_index=True)
-            self._outline = NearestPlaces(places[:, ::-1]), owners
-        tree, owners = self._outline
-        place, distance_km = tree.query(array)
-        return self._rows[owners[place]], distance_km
 
 
 def country_polygons(source: str, territories: str = "own") -> gpd.GeoDataFrame:

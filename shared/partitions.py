@@ -1,7 +1,9 @@
 """Partitions: classes that divide the Earth, each with a name, a centre and mostly a polygon.
 
 Degrees, `(lat, lon)`, kilometres. A partition is one GeoParquet file, without pickles; a model's
-classes are its rows, in their order.
+classes are its rows, in their order. A class without a polygon may have the places that lie in it
+instead (a multipoint): points are then labelled by the nearest place. With neither it is known by
+its centre alone.
 """
 
 import os
@@ -14,16 +16,18 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 from numpy.typing import ArrayLike, NDArray
 
 from shared.boundaries import CRS, PolygonIndex, world_outlines
-from shared.countries import name_of
+from shared.countries import all_codes, name_of
 from shared.gazetteer import gazetteer
-from shared.geo import Floats, NearestPlaces, check_points, spherical_mean
+from shared.geo import Floats, check_points, spherical_mean
 
-__all__ = ["COLUMNS", "Partition", "countries_partition", "world_outlines"]
+__all__ = ["COLUMNS", "OPTIONAL_COLUMNS", "Partition", "countries_partition", "world_outlines"]
 
 COLUMNS = ["code", "name", "lat", "lon", "geometry"]
+OPTIONAL_COLUMNS = ["country", "inner_lat", "inner_lon"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,9 @@ class Partition:
     Attributes:
         name: what it divides the Earth into, such as `"countries"`.
         table: a row a class: `code`, `name`, `lat` and `lon` of its centre (degrees), and
-            `geometry`: a polygon in degrees (EPSG:4326), or None.
+            `geometry`: a polygon or the places of a class in degrees (EPSG:4326), or None. It may
+            have `country` (ISO alpha-2, "" unknown), and `inner_lat` and `inner_lon` of a point
+            inside (degrees).
     """
 
     name: str
@@ -50,6 +56,10 @@ class Partition:
             msg = f"Expected each code once, but these come more often: {list(twice)[:5]}"
             raise ValueError(msg)
         check_points(self.table[["lat", "lon"]].to_numpy(dtype=float), "centres")
+        if len({"inner_lat", "inner_lon"} & set(self.table.columns)) == 1:
+            msg = f"Expected both inner_lat and inner_lon, or neither, but got {list(self.table)}"
+            raise ValueError(msg)
+        check_points(self.inner, "inner points")
 
     def __len__(self) -> int:
         """The number of classes."""
@@ -71,6 +81,33 @@ class Partition:
         centres: Floats = self.table[["lat", "lon"]].to_numpy(dtype=np.float64)
         return centres
 
+    @property
+    def countries(self) -> list[str]:
+        """The country of each class, in order; "" where it is not known.
+
+        Where the table does not tell them and all codes are countries', it is the codes.
+        """
+        if "country" in self.table.columns:
+            return [str(country) for country in self.table["country"]]
+        codes = self.codes
+        return codes if set(codes) <= set(all_codes()) else [""] * len(codes)
+
+    @property
+    def inner(self) -> Floats:
+        """(K, 2) latitudes and longitudes, degrees, of a point inside each class.
+
+        Where the table has none, it is one inside the polygon, or the centre of a class without.
+        """
+        columns = ["inner_lat", "inner_lon"]
+        if set(columns) <= set(self.table.columns):
+            inner: Floats = self.table[columns].to_numpy(dtype=np.float64)
+            return inner
+        inner = self.centres.copy()
+        has_shape = self.table.geometry.notna().to_numpy()
+        inside = self.table.geometry[has_shape].representative_point()
+        inner[has_shape] = np.column_stack([inside.y, inside.x])
+        return inner
+
     def index_of(self, codes: Iterable[str]) -> NDArray[np.int64]:
         """The rows of codes, -1 for a code that is no class here."""
         rows = {code: row for row, code in enumerate(self.codes)}
@@ -91,39 +128,55 @@ class Partition:
         return Partition(self.name, self.table.iloc[rows].reset_index(drop=True))
 
     def label(self, points: ArrayLike) -> NDArray[Any]:
-        """The class of each point.
+        """The class of each point: the codes of `label_with_distance`."""
+        return self.label_with_distance(points)[0]
+
+    def label_with_distance(self, points: ArrayLike) -> tuple[NDArray[Any], Floats]:
+        """The class of each point, and how far off it lies.
 
         It is the class whose polygon holds the point; for other points the class whose polygon
-        (for a class without one: whose centre) is nearest on the sphere.
+        (for a class without one: whose nearest place, or centre) is nearest on the sphere.
 
         Args:
             points: (N, 2) latitudes and longitudes, degrees.
 
         Returns:
-            (N,) codes, as objects.
+            (N,) codes, as objects; and (N,) distances to the class, km, 0 inside its polygon.
         """
         array = check_points(points).reshape(-1, 2)
-        rows, distance_km = self._polygons.label(array)
+        rows, distance_km = self._areas.label(array)
         open_rows = np.flatnonzero(rows < 0)
         if len(open_rows):
-            rows[open_rows], distance_km[open_rows] = self._polygons.nearest(array[open_rows])
-        bare = np.flatnonzero(self.table.geometry.isna().to_numpy())
-        outside = np.flatnonzero(distance_km > 0)
-        if len(bare) and len(outside):
-            nearest, centre_km = NearestPlaces(self.centres[bare]).query(array[outside])
-            closer = centre_km < distance_km[outside]
-            rows[outside[closer]] = bare[nearest[closer]]
-        return np.asarray(self.codes, dtype=object)[rows]
+            rows[open_rows], distance_km[open_rows] = self._areas.nearest(array[open_rows])
+        return np.asarray(self.codes, dtype=object)[rows], distance_km
+
+    def nearest(self, points: ArrayLike, k: int) -> tuple[NDArray[np.intp], Floats]:
+        """The k classes nearest to each point, those that hold it first.
+
+        Args:
+            points: (N, 2) latitudes and longitudes, degrees.
+            k: how many classes, at most all.
+
+        Returns:
+            (N, k) rows of the classes, the nearest first; and (N, k) distances to them, km, as
+            `label_with_distance` measures them.
+
+        Raises:
+            ValueError: when k is not from 1 to the number of classes.
+        """
+        return self._areas.nearest_areas(points, k)
 
     @cached_property
-    def _polygons(self) -> PolygonIndex:
-        return PolygonIndex(list(self.table.geometry))
+    def _areas(self) -> PolygonIndex:
+        centres = shapely.points(self.centres[:, ::-1])
+        shapes = self.table.geometry.to_numpy()
+        return PolygonIndex(np.where(self.table.geometry.isna(), centres, shapes))
 
     def save(self, path: Path) -> None:
         """Write the partition as a GeoParquet file, under its name only when it is whole."""
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-        table = self.table[COLUMNS].assign(partition=self.name)
+        table = self.table[_known_columns(self.table)].assign(partition=self.name)
         table.to_parquet(temporary, index=False)
         temporary.replace(path)
 
@@ -143,7 +196,7 @@ class Partition:
         if len(names) != 1:
             msg = f"Expected one partition in {path}, with a column 'partition': {list(table)}"
             raise ValueError(msg)
-        return cls(str(names.pop()), table[COLUMNS].reset_index(drop=True))
+        return cls(str(names.pop()), table[_known_columns(table)].reset_index(drop=True))
 
 
 def countries_partition(
@@ -187,6 +240,10 @@ def countries_partition(
         rows.append((code, name_of(code), float(lat), float(lon), shape))
     table = pd.DataFrame(rows, columns=COLUMNS)
     return Partition(name, gpd.GeoDataFrame(table, geometry="geometry", crs=CRS))
+
+
+def _known_columns(table: pd.DataFrame) -> list[str]:
+    return COLUMNS + [column for column in OPTIONAL_COLUMNS if column in table.columns]
 
 
 def _points_by_code(points: pd.DataFrame) -> dict[str, Floats]:

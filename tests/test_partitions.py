@@ -122,3 +122,79 @@ def test_all_columns_are_needed() -> None:
     table = countries_partition(["CZ"]).table
     with pytest.raises(ValueError, match=r"\['name'\] are missing"):
         Partition("nameless", table[[c for c in COLUMNS if c != "name"]])
+
+
+def _with_extras() -> Partition:
+    table = gpd.GeoDataFrame(
+        {
+            "code": ["CH-ZH", "CH-BE", "FR.1"],
+            "name": ["Zurich", "Bern", "Ain"],
+            "lat": [47.4, 46.9, 46.1],
+            "lon": [8.6, 7.5, 5.3],
+            "country": ["CH", "CH", "FR"],
+            "inner_lat": [47.5, 46.8, 46.2],
+            "inner_lon": [8.5, 7.6, 5.4],
+        },
+        geometry=[shapely.box(8, 47, 9, 48), shapely.box(7, 46, 8, 47), None],
+        crs=4326,
+    )
+    return Partition("regions", table)
+
+
+def test_countries_and_inner_points_come_back_from_a_file(tmp_path: Path) -> None:
+    _with_extras().save(tmp_path / "regions.parquet")
+    after = Partition.load(tmp_path / "regions.parquet").subset(["FR.1", "CH-ZH"])
+    assert after.countries == ["FR", "CH"]
+    assert after.inner.tolist() == [[46.2, 5.4], [47.5, 8.5]]
+
+
+def test_a_file_without_the_optional_columns_is_still_read(tmp_path: Path) -> None:
+    old = countries_partition(["FR", "CZ", "NA"], _polygons())
+    old.save(tmp_path / "old.parquet")
+    assert "country" not in pq.read_schema(tmp_path / "old.parquet").names
+    after = Partition.load(tmp_path / "old.parquet")
+    assert after.countries == ["FR", "CZ", "NA"]
+    assert after.label(after.inner[:2]).tolist() == ["FR", "CZ"]  # a point inside each polygon
+    np.testing.assert_allclose(after.inner[2], after.centres[2])  # no polygon: its centre
+
+
+def test_classes_that_are_no_countries_have_none() -> None:
+    partition = _with_extras()
+    plain = Partition("cells", partition.table[COLUMNS])
+    assert plain.countries == ["", "", ""]
+
+
+def test_half_an_inner_point_is_refused() -> None:
+    with pytest.raises(ValueError, match="both inner_lat and inner_lon"):
+        Partition("half", _with_extras().table.drop(columns="inner_lon"))
+
+
+def test_the_distance_to_a_class_is_zero_inside_and_along_the_sphere_outside() -> None:
+    codes, distance_km = _with_extras().label_with_distance([(47.5, 8.5), (47.5, 10), (46.1, 5.3)])
+    assert codes.tolist() == ["CH-ZH", "CH-ZH", "FR.1"]
+    assert distance_km[0] == 0
+    # One degree of longitude at 47.5 N: 111.195 km times cos 47.5 degrees.
+    assert distance_km[1] == pytest.approx(75.12, abs=0.05)
+    assert distance_km[2] == pytest.approx(0, abs=1e-3)
+
+
+def test_places_stand_in_for_a_polygon() -> None:
+    table = gpd.GeoDataFrame(
+        {"code": ["a", "b"], "name": ["A", "B"], "lat": [0.0, 0.0], "lon": [5.0, 7.0]},
+        geometry=[shapely.MultiPoint([(0, 0), (10, 0)]), shapely.MultiPoint([(7, 0)])],
+        crs=4326,
+    )
+    codes, distance_km = Partition("places", table).label_with_distance([(0, 3), (0, 9), (0, 6)])
+    assert codes.tolist() == ["a", "a", "b"]  # by the nearest place, not by the nearest centre
+    np.testing.assert_allclose(distance_km, np.array([3, 1, 1]) * 111.195, rtol=1e-4)
+
+
+def test_nearest_classes_come_with_their_distances() -> None:
+    rows, distance_km = _with_extras().nearest([(46.5, 7.5), (0, 179)], 3)
+    assert rows.tolist()[0] == [1, 0, 2]
+    assert distance_km[0, 0] == 0
+    # From 46.5 N 7.5 E to the corner 47 N 8 E, and to Ain's centre, by the haversine formula.
+    np.testing.assert_allclose(distance_km[0, 1:], [67.4, 174.1], atol=1.2)
+    assert np.isfinite(distance_km).all()
+    with pytest.raises(ValueError, match="k from 1 to the number of areas, 3, but got 4"):
+        _with_extras().nearest([(0, 0)], 4)
