@@ -1,4 +1,4 @@
-"""Stage 2 from raw photos to the split: its five notebooks in order on tiny data with faults."""
+"""Stage 2 from raw photos to the split: its notebooks in order on tiny data with faults."""
 
 import io
 import json
@@ -161,6 +161,30 @@ def test_faults_are_dropped_each_for_its_reason_and_the_rest_is_split(project: P
     run(RESIZE, project)  # these two go on from what they find, and may write no list
     run(QUALITY, project, input_list="3-map-all")
     assert made_files(project) == before
+
+
+def test_the_overview_counts_shows_and_maps_what_is_there(project: Path) -> None:
+    run_all(project)
+    executed = run("explore/overview", project, processes=1)
+    folder = project / "2-data-processing/explore/.data/tiny"
+    counts = pd.read_csv(folder / "countries.csv", index_col="code")
+    # 16 sound photos and 4 names a country, and 5 faults in France that could be read
+    assert counts["2-enrich"].to_dict() == {"FR": 23, "BR": 18}
+    assert counts["4-filter"].to_dict() == {"FR": 16, "BR": 16}
+    assert counts["part m"].to_dict() == {"FR": 2, "BR": 2}
+    assert len(pd.read_csv(folder / "missing-countries.csv")) == 248
+    assert len(pd.read_parquet(folder / "images.parquet")) == 41
+    assert "places in blocks of" in (folder / "places.html").read_text(encoding="utf-8")
+    shown = [
+        o for c in executed.cells for o in c.get("outputs", []) if "image/jpeg" in o.get("data", {})
+    ]
+    assert len(shown) == 2  # samples, and pictures by variance
+
+    settings(project, "synthetic = false")  # and then they are not ours to show
+    hidden = run("explore/overview", project, processes=1)
+    assert not [
+        o for c in hidden.cells for o in c.get("outputs", []) if "image/jpeg" in o.get("data", {})
+    ]
 
 
 def test_other_thresholds_are_held_to_the_list(project: Path) -> None:
