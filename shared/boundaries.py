@@ -15,7 +15,14 @@ import pyogrio
 from shared.countries import UnknownCountryError, all_codes, code_of, name_of, resolve_territory
 from shared.polygon_index import PolygonIndex
 
-__all__ = ["CRS", "PolygonIndex", "country_polygons", "natural_earth_path", "world_outlines"]
+__all__ = [
+    "CRS",
+    "PolygonIndex",
+    "country_of_values",
+    "country_polygons",
+    "natural_earth_path",
+    "world_outlines",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -129,29 +136,8 @@ def world_outlines() -> gpd.GeoDataFrame:
     return _by_country(gpd.read_file(path).to_crs(CRS), path, "own")
 
 
-def _by_country(table: gpd.GeoDataFrame, path: Path, territories: str) -> gpd.GeoDataFrame:
-    """Rows joined by country code, with the codes fixed."""
-    columns = {str(column).casefold(): column for column in table.columns}
-    known = [
-        c for c in ("code", "iso_a2_eh", "iso_a2", "adm0_a3", "iso_a3", "name") if c in columns
-    ]
-    if not known:
-        msg = f"Expected a column 'code', 'ISO_A2' or 'ISO_A3' in {path}: got {list(table.columns)}"
-        raise ValueError(msg)
-    values = table[[columns[c] for c in known]].astype(object)
-    codes = [_row_code(row) for row in values.itertuples(index=False, name=None)]
-    for name, code in zip(values.iloc[:, -1], codes, strict=True):
-        if code is None:
-            logger.info("%s: no country code for %r, left out", path, name)
-    coded = table[["geometry"]].assign(code=codes).dropna(subset=["code"])
-    coded["code"] = [resolve_territory(code, territories) for code in coded["code"]]
-    joined = coded.dissolve("code", sort=True).reset_index()
-    joined["name"] = joined["code"].map(name_of)
-    return joined[["code", "name", "geometry"]]
-
-
-def _row_code(values: tuple[Any, ...]) -> str | None:
-    """The first of a row's values that is, or stands for, a country code."""
+def country_of_values(values: tuple[Any, ...]) -> str | None:
+    """The first of a row's values that is, or stands for, a country code; None: there is none."""
     for value in values:
         if pd.isna(value) or str(value).strip() in {"", "-99", "-1"}:
             continue
@@ -165,3 +151,24 @@ def _row_code(values: tuple[Any, ...]) -> str | None:
         except UnknownCountryError:
             continue
     return None
+
+
+def _by_country(table: gpd.GeoDataFrame, path: Path, territories: str) -> gpd.GeoDataFrame:
+    """Rows joined by country code, with the codes fixed."""
+    columns = {str(column).casefold(): column for column in table.columns}
+    known = [
+        c for c in ("code", "iso_a2_eh", "iso_a2", "adm0_a3", "iso_a3", "name") if c in columns
+    ]
+    if not known:
+        msg = f"Expected a column 'code', 'ISO_A2' or 'ISO_A3' in {path}: got {list(table.columns)}"
+        raise ValueError(msg)
+    values = table[[columns[c] for c in known]].astype(object)
+    codes = [country_of_values(row) for row in values.itertuples(index=False, name=None)]
+    for name, code in zip(values.iloc[:, -1], codes, strict=True):
+        if code is None:
+            logger.info("%s: no country code for %r, left out", path, name)
+    coded = table[["geometry"]].assign(code=codes).dropna(subset=["code"])
+    coded["code"] = [resolve_territory(code, territories) for code in coded["code"]]
+    joined = coded.dissolve("code", sort=True).reset_index()
+    joined["name"] = joined["code"].map(name_of)
+    return joined[["code", "name", "geometry"]]
