@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 
+import pandas as pd
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy
 from torchmetrics.utilities import dim_zero_cat
 
-from shared.geo import GEOSCORE_DECAY_KM, GEOSCORE_MAXIMUM
+from shared.geo import GEOSCORE_DECAY_KM, GEOSCORE_MAXIMUM, Floats
 from shared.training.sphere import distances_km
 from shared.training.targets import classes_of, points_of
 
@@ -74,3 +75,11 @@ class Distances(Metric):
         score = GEOSCORE_MAXIMUM * (-km / GEOSCORE_DECAY_KM).exp()
         # numpy's median, the mean of the two in the middle; torch's own is the lower of them.
         return {"median_km": km.quantile(0.5), "mean_km": km.mean(), "geoscore": score.mean()}
+
+
+def summarise_km(distance_km: Floats) -> pd.Series:
+    """Median and mean of (N,) distances, km, and the mean GeoScore (0..5000)."""
+    km = torch.from_numpy(distance_km)
+    score = GEOSCORE_MAXIMUM * (-km / GEOSCORE_DECAY_KM).exp()
+    values = {"median km": km.quantile(0.5), "mean km": km.mean(), "GeoScore": score.mean()}
+    return pd.Series({name: float(value) for name, value in values.items()})

@@ -8,9 +8,12 @@ reference, and whether the targets are then made to sum to 1, differs between PI
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 from torchmetrics import MetricCollection
 
+from shared.geo import check_points
 from shared.training.measures import Distances
 from shared.training.objectives import Classification
 from shared.training.sphere import Centres
@@ -111,7 +114,7 @@ class PlaceClassification(Classification):
 
     def __init__(
         self,
-        centres: Tensor,
+        centres: ArrayLike,
         smoothing: HaversineSmoothing | None = None,
         label_smoothing: float = 0.0,
         class_weights: Tensor | None = None,
@@ -122,9 +125,10 @@ class PlaceClassification(Classification):
                 " the two are alternatives"
             )
             raise ValueError(msg)
-        super().__init__(len(centres), label_smoothing, class_weights)
+        places = torch.from_numpy(check_points(centres, "centres").copy())
+        super().__init__(len(places), label_smoothing, class_weights)
         self.smoothing = smoothing
-        self.centres = Centres(centres)
+        self.centres = Centres(places)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The mean cross-entropy of (N, K) logits against (N, 3) classes with their points."""
