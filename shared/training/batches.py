@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from shared.training.images import Bytes
+from shared.training.targets import make_fillers
 
 AHEAD = 2  # batches that are ready before they are asked for
 GPU_SHARE = 0.5  # of the GPU's free memory that images may take
@@ -29,7 +30,7 @@ class Split:
 
     Attributes:
         images: (N, H, W, 3) bytes, mostly a memory map.
-        targets: (M,) class numbers, or (M, D) values.
+        targets: (M,) class numbers, or points with or without classes (`targets.located`).
         rows: (M,) the rows of `images` that the targets belong to; all, in order, when None.
     """
 
@@ -54,7 +55,7 @@ class Batch(NamedTuple):
 
     Attributes:
         images: (n, H, W, 3) bytes.
-        targets: (n,) or (n, D); class -1 for what only fills up a process's share.
+        targets: (n,) or (n, D); fillers (see `targets`) fill up a process's share.
         epoch, number: which batch of which epoch it is.
         start, total: where these photos lie in the batch of all processes, and its size.
     """
@@ -72,7 +73,7 @@ class Batches:
 
     A batch is `batch_size` photos in all: with several processes, each takes its part of the same
     batch. In training an incomplete last batch is left out; otherwise each photo comes once, and
-    fillers of class -1 make the processes' parts equally long.
+    fillers make the processes' parts equally long.
 
     Args:
         split: the photos.
@@ -158,7 +159,7 @@ class Batches:
         rows = filled if self.split.rows is None else self.split.rows[filled]
         targets = self.split.targets[torch.from_numpy(filled)]
         if n_fill:
-            targets[len(mine) :] = -1
+            make_fillers(targets, len(mine))
         return Batch(self._gather(rows), targets, epoch, number, start, len(chosen))
 
     def _gather(self, rows: NDArray[np.int64]) -> Tensor:

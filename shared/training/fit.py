@@ -106,7 +106,7 @@ def fit(
         trainer.fit(training, *loaders, ckpt_path=folder / STATE if plan == GO_ON else None)
     training.model.to("cpu")
     if distributed.is_main_process():
-        writer.finish(training.model, epochs)
+        writer.finish(training.model, epochs, validation)
     distributed.wait_for_all()
     return _result(folder, was_done=False)
 

@@ -15,8 +15,9 @@ from torchmetrics import MeanMetric
 from shared.training.augment import augment, draw
 from shared.training.backbones import Normalisation, blocks_of, head_of
 from shared.training.batches import Batch
-from shared.training.objectives import FILLER, Objective
+from shared.training.objectives import Objective
 from shared.training.settings import FitSettings
+from shared.training.targets import is_real
 
 WARM_UP = 0.25  # share of the steps in which "one-cycle" raises the learning rate
 
@@ -87,8 +88,8 @@ class Training(L.LightningModule):
     def validation_step(self, batch: Batch, _: int) -> None:
         """Count the measures of a batch."""
         outputs = self(as_floats(batch.images)).float()
-        is_real = batch.targets != FILLER if batch.targets.ndim == 1 else slice(None)
-        outputs, targets = outputs[is_real], batch.targets[is_real]
+        rows = is_real(batch.targets)
+        outputs, targets = outputs[rows], batch.targets[rows]
         if len(targets):
             self.validation_loss.update(self.objective.loss(outputs, targets), len(targets))
             self.measures.update(outputs, targets)

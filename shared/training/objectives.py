@@ -9,10 +9,11 @@ from typing import Any, Protocol
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchmetrics import Metric, MetricCollection
-from torchmetrics.classification import MulticlassAccuracy
+from torchmetrics import MetricCollection
 
-FILLER = -1  # the class of photos that only fill a batch up
+from shared.training.measures import BalancedAccuracy, TopAccuracy
+from shared.training.targets import FILLER, classes_of
+
 WEIGHTINGS = ("none", "balanced", "sqrt")
 
 
@@ -29,36 +30,11 @@ class Objective(Protocol):
     def measures(self) -> MetricCollection:
         """Measures that are updated with outputs and targets, without fillers."""
 
+    def head(self) -> dict[str, Any]:
+        """How the outputs are read, as plain values: `kind`, and what that needs."""
+
     def facts(self) -> dict[str, Any]:
         """Its settings as plain values, for a checkpoint and a fingerprint."""
-
-
-class BalancedAccuracy(Metric):
-    """The mean over classes of the share of their photos that are right.
-
-    Classes without photos do not count. (torchmetrics' macro average counts them as 0 as soon as
-    one of them is guessed.)
-    """
-
-    right: Tensor
-    photos: Tensor
-
-    def __init__(self, n_classes: int) -> None:
-        super().__init__()
-        for name in ("right", "photos"):
-            self.add_state(name, torch.zeros(n_classes, dtype=torch.long), dist_reduce_fx="sum")
-
-    def update(self, outputs: Tensor, targets: Tensor) -> None:
-        """Count (N, n_classes) outputs and their (N,) classes."""
-        n_classes = len(self.photos)
-        is_right = outputs.argmax(dim=1) == targets
-        self.photos += torch.bincount(targets, minlength=n_classes)
-        self.right += torch.bincount(targets[is_right], minlength=n_classes)
-
-    def compute(self) -> Tensor:
-        """The balanced accuracy, 0..1."""
-        is_there = self.photos > 0
-        return (self.right[is_there] / self.photos[is_there]).mean()
 
 
 class Classification(nn.Module):
@@ -83,10 +59,10 @@ class Classification(nn.Module):
         self.register_buffer("class_weights", class_weights, persistent=False)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Cross-entropy of (N, n_classes) logits and (N,) classes."""
+        """Cross-entropy of (N, n_classes) logits and their targets, which hold classes."""
         return F.cross_entropy(
             outputs.float(),
-            targets,
+            classes_of(targets),
             weight=self.class_weights,
             label_smoothing=self.label_smoothing,
             ignore_index=FILLER,
@@ -95,10 +71,12 @@ class Classification(nn.Module):
     def measures(self) -> MetricCollection:
         """Top-1, top-3, top-5 and balanced accuracy."""
         n = self.n_outputs
-        tops = {
-            f"top{k}": MulticlassAccuracy(n, top_k=k, average="micro") for k in (1, 3, 5) if k <= n
-        }
+        tops = {f"top{k}": TopAccuracy(n, top_k=k, average="micro") for k in (1, 3, 5) if k <= n}
         return MetricCollection({**tops, "balanced": BalancedAccuracy(n)}, compute_groups=False)
+
+    def head(self) -> dict[str, Any]:
+        """The outputs are logits of classes."""
+        return {"kind": "classes"}
 
     def facts(self) -> dict[str, Any]:
         """The label smoothing and the weights of the classes."""

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from shared.training.backbones import Normalisation, head_of
 from shared.training.batches import Split
+from shared.training.targets import classes_of
 
 AT_ONCE = 64  # photos
 INVERSE_PENALTY = 3e-3  # C of the classifier, on standardised features
@@ -25,16 +26,13 @@ def probe_head(model: nn.Module, split: Split, normalisation: Normalisation) -> 
 
     Args:
         model: a backbone with a head; the head is changed in place.
-        split: photos and their classes (whole numbers), as they are, without augmentation.
+        split: photos and their classes, as they are, without augmentation.
         normalisation: of the photos.
 
     Raises:
         ValueError: for targets that are not classes, or fewer than two of them.
     """
-    classes = split.targets.numpy()
-    if classes.ndim != 1 or not np.issubdtype(classes.dtype, np.integer):
-        msg = f"Expected a class for each photo, but got {classes.dtype} of shape {classes.shape}"
-        raise ValueError(msg)
+    classes = classes_of(split.targets).numpy()
     if len(np.unique(classes)) < 2:
         msg = "Expected photos of two classes or more to fit a head with, but all are of one"
         raise ValueError(msg)

@@ -1,6 +1,8 @@
 """The settings of a training, checked when they are made."""
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
 from shared.training.augment import Augmentation
 from shared.training.backbones import BACKBONES
@@ -80,6 +82,26 @@ class FitSettings:
         if self.lr <= 0 or self.backbone_lr_factor < 0:
             msg = f"Expected a positive lr, but got {self.lr} (backbone: {self.backbone_lr_factor})"
             raise ValueError(msg)
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, Any]) -> "FitSettings":
+        """The settings among the parameters of a notebook, which have the same names.
+
+        Args:
+            parameters: the notebook's `globals()`; the augmentation is `augment_crop`,
+                `augment_rotation` and `augment_colour`.
+
+        Raises:
+            ValueError: when one is missing.
+        """
+        own = [field.name for field in fields(cls) if field.name != "augmentation"]
+        switches = [f"augment_{name}" for name in ("crop", "rotation", "colour")]
+        missing = [name for name in [*own, *switches] if name not in parameters]
+        if missing:
+            msg = f"Expected the parameters {missing} in the notebook, but they are not there"
+            raise ValueError(msg)
+        augmentation = Augmentation(*(parameters[name] for name in switches))
+        return cls(**{name: parameters[name] for name in own}, augmentation=augmentation)
 
     def as_dict(self) -> dict[str, object]:
         """The settings as plain values, for a checkpoint and a log."""

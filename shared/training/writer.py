@@ -13,12 +13,15 @@ from shared.partitions import Partition
 from shared.runs import Tracker, commit, versions
 from shared.training import distributed
 from shared.training.backbones import Normalisation
+from shared.training.batches import Split
 from shared.training.checkpoint import Checkpoint, read_config
 from shared.training.epochs import Epochs
 from shared.training.images import Preprocessing
 from shared.training.objectives import Objective
 from shared.training.settings import FitSettings
 from shared.training.state import load_state
+from shared.training.targets import classes_of
+from shared.training.temperature import fit_temperature
 
 STATE = "state.safetensors"
 
@@ -28,9 +31,9 @@ class Task:
     """What is learned, and what a checkpoint says of it.
 
     Attributes:
-        name: `"country"`.
+        name: `"country"`, `"region"` or `"coordinates"`.
         objective: the loss and the measures.
-        partition: the classes, in the order of the outputs.
+        partition: the classes, in the order of the outputs; None for a task without classes.
         preprocessing: how photos became the cached images.
         lists: the digest of each list that the training reads, by its step.
         facts: more for `config.json`, such as the number of photos left out.
@@ -38,10 +41,15 @@ class Task:
 
     name: str
     objective: Objective
-    partition: Partition
+    partition: Partition | None
     preprocessing: Preprocessing
     lists: Mapping[str, str]
     facts: Mapping[str, Any]
+
+    @property
+    def classes(self) -> list[str]:
+        """The codes of the classes, in the order of the outputs."""
+        return [] if self.partition is None else self.partition.codes
 
 
 def fingerprint(task: Task, settings: FitSettings) -> str:
@@ -53,7 +61,7 @@ def fingerprint(task: Task, settings: FitSettings) -> str:
         "settings": settings.as_dict(),
         "weights": _digest_of_weights(settings.weights),
         "task": [task.name, type(task.objective).__name__, task.objective.facts()],
-        "classes": task.partition.codes,
+        "classes": task.classes,
         "preprocessing": task.preprocessing.as_dict(),
         "lists": dict(task.lists),
         "facts": dict(task.facts),
@@ -86,22 +94,30 @@ class Writer:
         self.tracker = Tracker(
             folder, self._config(), wandb_mode=wandb_mode, keep_until=keep_until, name=task.name
         )
-        names = task.partition.names
-        rows = [[i, *pair] for i, pair in enumerate(zip(task.partition.codes, names, strict=True))]
-        self.tracker.log_table("classes", ["class", "code", "name"], rows)
+        if task.partition is not None:
+            pairs = zip(task.partition.codes, task.partition.names, strict=True)
+            rows = [[i, *pair] for i, pair in enumerate(pairs)]
+            self.tracker.log_table("classes", ["class", "code", "name"], rows)
 
     def save(self, name: str, model: nn.Module, epoch: int, values: Mapping[str, float]) -> None:
         """Write a checkpoint folder."""
-        config = {**self._config(), "epoch": epoch, "measures": dict(values)}
-        Checkpoint(model, config, self.task.partition).save(self.folder / name)
+        self._checkpoint(model, epoch, values).save(self.folder / name)
 
-    def finish(self, model: nn.Module, epochs: Epochs) -> None:
-        """Write the last checkpoint, which says that the training is done, and close the log."""
+    def finish(self, model: nn.Module, epochs: Epochs, validation: Split) -> None:
+        """Write the last checkpoint, which says that the training is done, and close the log.
+
+        Both checkpoints of a task with classes get their temperature from the validation photos.
+        """
         if self.tracker is None:
             return
-        last = self.tracker.records()[-1]
-        measures = {k: v for k, v in last.items() if k != "step"}
-        self.save("last", model, int(last["step"]), measures)
+        record = self.tracker.records()[-1]
+        measures = {k: v for k, v in record.items() if k != "step"}
+        last = self._checkpoint(model, int(record["step"]), measures)
+        if self.task.partition is not None:
+            best = Checkpoint.load(self.folder / "best")
+            calibrated(best, validation).save(self.folder / "best")
+            last = calibrated(last, validation)
+        last.save(self.folder / "last")
         for name in ("best", "last"):
             facts = read_config(self.folder / name)
             self.tracker.log_artifact(
@@ -111,13 +127,17 @@ class Writer:
         self.tracker.finish(summary)
         (self.folder / STATE).unlink(missing_ok=True)
 
+    def _checkpoint(self, model: nn.Module, epoch: int, values: Mapping[str, float]) -> Checkpoint:
+        config = {**self._config(), "epoch": epoch, "measures": dict(values)}
+        return Checkpoint(model, config, self.task.partition)
+
     def _config(self) -> dict[str, Any]:
         task, settings = self.task, self.settings
         normalisation = Normalisation.of(settings.normalisation, settings.weights)
         return {
             "task": task.name,
             "backbone": settings.backbone,
-            "classes": task.partition.codes,
+            "classes": task.classes,
             "preprocessing": task.preprocessing.as_dict(),
             "normalisation": asdict(normalisation),
             "lists": dict(task.lists),
@@ -129,6 +149,13 @@ class Writer:
             **commit(),
             "fingerprint": self.mark,
         }
+
+
+def calibrated(checkpoint: Checkpoint, validation: Split) -> Checkpoint:
+    """The checkpoint with the temperature that fits the validation photos."""
+    logits = checkpoint.logits(validation.images, validation.rows)
+    classes = classes_of(validation.targets).numpy()
+    return checkpoint.with_temperature(round(fit_temperature(logits, classes), 6))
 
 
 def _digest_of_weights(weights: str) -> str:

@@ -1,0 +1,149 @@
+"""Heads without classes: what the outputs of a network say of a point on the Earth.
+
+Each head is a few plain values in a checkpoint's `config.json`, from which it is made again.
+Degrees, `(lat, lon)`; directions are unit vectors.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from shared.training.sphere import angles, directions, lat_lon
+from shared.vmf import VmfMixture
+
+# The spread of a component lies between that of the whole Earth and about 30 km.
+LEAST_KAPPA, LARGEST_KAPPA = 1e-2, 4e4
+FIRST_KAPPA = 5.0  # where the components of an untrained head lie: a spread of 26 degrees
+
+
+class PointHead(Protocol):
+    """What a checkpoint and an objective need of a head that gives points."""
+
+    kind: str
+    n_outputs: int
+
+    def facts(self) -> dict[str, Any]:
+        """What `config.json` holds of it, `kind` among it."""
+
+    def points(self, outputs: Tensor) -> Tensor:
+        """The (N, 2) points, degrees, of (N, n_outputs) outputs; quick, for measures."""
+
+    def mixture(self, outputs: Tensor) -> VmfMixture | None:
+        """The mixtures that (N, n_outputs) outputs stand for, where the head has a spread."""
+
+
+class UnitVectorHead:
+    """A vector from the centre of the Earth: the point is where it points at."""
+
+    kind = "unit-vector"
+    n_outputs = 3
+
+    def facts(self) -> dict[str, Any]:
+        """Its kind."""
+        return {"kind": self.kind}
+
+    def points(self, outputs: Tensor) -> Tensor:
+        """The points of (N, 3) vectors of any length."""
+        return lat_lon(outputs.double())
+
+    def mixture(self, outputs: Tensor) -> None:
+        """There is no spread."""
+
+
+class LatLonHead:
+    """Latitude / 90 and longitude / 180, as the project's ancestor began.
+
+    Kept as a baseline: neighbours across the antimeridian are far apart here.
+    """
+
+    kind = "lat-lon"
+    n_outputs = 2
+
+    def facts(self) -> dict[str, Any]:
+        """Its kind."""
+        return {"kind": self.kind}
+
+    def points(self, outputs: Tensor) -> Tensor:
+        """The points of (N, 2) outputs; what lies beyond a pole or the antimeridian is cut."""
+        limits = torch.tensor([90.0, 180.0], dtype=torch.float64, device=outputs.device)
+        return outputs.double().clamp(-1, 1) * limits
+
+    def mixture(self, outputs: Tensor) -> None:
+        """There is no spread."""
+
+
+class VmfHead(nn.Module):
+    """A mixture of von Mises-Fisher distributions.
+
+    The M components begin at anchors, such as the middles of the training places, since components
+    that begin at one point learn one thing. The outputs are, for each component, the logit of its
+    weight, its concentration (a logistic curve between the least and the largest logarithm), and a
+    vector that is added to its anchor.
+
+    Args:
+        anchors: (M, 3) unit vectors.
+    """
+
+    kind = "vmf-mixture"
+
+    def __init__(self, anchors: Sequence[Sequence[float]] | Tensor) -> None:
+        super().__init__()
+        self.anchors: Tensor
+        self.register_buffer(
+            "anchors", torch.as_tensor(anchors, dtype=torch.float32), persistent=False
+        )
+        if self.anchors.ndim != 2 or self.anchors.shape[1] != 3 or len(self.anchors) == 0:
+            msg = f"Expected anchors of shape (M, 3), but got {tuple(self.anchors.shape)}"
+            raise ValueError(msg)
+        self.n_components = len(self.anchors)
+        self.n_outputs = 5 * self.n_components
+
+    def facts(self) -> dict[str, Any]:
+        """Its kind, the number of components, and the anchors."""
+        anchors = self.anchors.tolist()
+        return {"kind": self.kind, "components": self.n_components, "anchors": anchors}
+
+    def parts(self, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Log-weights (N, M), means (N, M, 3) and concentrations (N, M) of (N, 5 M) outputs."""
+        m = self.n_components
+        logits, spread, vectors = torch.split(outputs.float(), [m, m, 3 * m], dim=1)
+        least, largest = math.log(LEAST_KAPPA), math.log(LARGEST_KAPPA)
+        share = (math.log(FIRST_KAPPA) - least) / (largest - least)
+        first = math.log(share / (1 - share))
+        kappas = (least + (largest - least) * (spread + first).sigmoid()).exp()
+        means = directions(vectors.reshape(-1, m, 3) + self.anchors)
+        return logits.log_softmax(dim=1), means, kappas
+
+    def points(self, outputs: Tensor) -> Tensor:
+        """The means from which the weighted angles to all means of their mixture are least."""
+        log_weights, means, _ = self.parts(outputs)
+        costs = (log_weights.exp()[:, None] * angles(means[:, :, None], means[:, None])).sum(dim=2)
+        chosen = means[torch.arange(len(means), device=means.device), costs.argmin(dim=1)]
+        return lat_lon(chosen.double())
+
+    def mixture(self, outputs: Tensor) -> VmfMixture:
+        """The mixtures, in double precision."""
+        log_weights, means, kappas = (part.detach().cpu().double() for part in self.parts(outputs))
+        means = means / torch.linalg.vector_norm(means, dim=-1, keepdim=True)
+        return VmfMixture(log_weights.exp().numpy(), means.numpy(), kappas.numpy())
+
+
+def point_head(facts: Mapping[str, Any]) -> PointHead:
+    """The head that `facts` of a checkpoint stand for.
+
+    Raises:
+        ValueError: for another kind.
+    """
+    kind = facts.get("kind")
+    if kind == UnitVectorHead.kind:
+        return UnitVectorHead()
+    if kind == LatLonHead.kind:
+        return LatLonHead()
+    if kind == VmfHead.kind:
+        return VmfHead(facts["anchors"])
+    kinds = (UnitVectorHead.kind, LatLonHead.kind, VmfHead.kind)
+    msg = f"Expected a head of one of the kinds {kinds}, but got {kind!r}"
+    raise ValueError(msg)
