@@ -19,11 +19,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-from shared.boundaries import PolygonIndex
 from shared.evaluation.conventions import Convention, convention_of
 from shared.gazetteer import gazetteer, nearest_places
 from shared.geo import Floats, check_points
 from shared.partitions import Partition
+from shared.polygon_index import PolygonIndex
 
 LEVELS = ("country", "region", "area", "city")
 COLUMNS = {"country": "cc", "region": "admin1", "area": "admin2", "city": "name"}
@@ -68,7 +68,9 @@ def labels_of(table: pd.DataFrame, columns: Mapping[str, str] = OSV5M_COLUMNS) -
     found = {}
     for level in LEVELS:
         values = table[columns[level]] if columns.get(level) in table.columns else None
-        texts = [""] * len(table) if values is None else ["" if _lacks(v) else str(v) for v in values]
+        texts = (
+            [""] * len(table) if values is None else ["" if _lacks(v) else str(v) for v in values]
+        )
         found[level] = texts
     return pd.DataFrame(found, dtype=object)
 

@@ -1,4 +1,4 @@
-"""Distances with intervals over places: medians, means, shares and GeoScore; and paired differences.
+"""Distances with intervals over places, and paired differences: medians, means, shares, GeoScore.
 
 A median is no function of sums, so each draw of the bootstrap gives the photos weights (how often
 their places were drawn), and the figures are weighted ones: sorted once, a draw is a running sum.
@@ -94,7 +94,9 @@ def compare_distances(
         msg = f"Expected predictions of the same photos, but {same} differ ({len(first)} rows here)"
         raise ValueError(msg)
     place, _ = place_index(first)
-    one, two = (weighted_figures(table_distances(t, convention), convention) for t in (first, second))
+    one, two = (
+        weighted_figures(table_distances(t, convention), convention) for t in (first, second)
+    )
 
     def difference(weights: Floats) -> dict[str, Floats]:
         ours, theirs = one(weights), two(weights)

@@ -17,7 +17,11 @@ from shared.evaluation.areas import LEVELS, area_hits, areas_of, labels_of
 from shared.evaluation.distances import RADII_KM, distance_figures, distance_km, is_within
 
 MODELS = {"best": "", "base": "_base"}
-REQUIRED = ("true_lat", "true_lon", *(f"pred_{x}{s}" for s in MODELS.values() for x in ("lat", "lon")))
+REQUIRED = (
+    "true_lat",
+    "true_lon",
+    *(f"pred_{x}{s}" for s in MODELS.values() for x in ("lat", "lon")),
+)
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ def pool_views(table: pd.DataFrame, pooling: str = "log") -> pd.DataFrame:
             stays that of one view; `"mean"`: the mean of the probabilities.
 
     Returns:
-        Predictions of places, sorted. A model without classes is given the middle, on the sphere,
-        of its points of a place's views. With classes the guessed coordinates are the centre of the class, null
-        where no photo of the table was given that class.
+        Predictions of places, sorted. The guessed coordinates are the centre of the class, null
+        where no photo of the table was given that class; of a model without classes the middle,
+        on the sphere, of the points that a place's views were given.
 
     Raises:
         ValueError: for another pooling.

@@ -20,7 +20,14 @@ from shared.evaluation.predictions import (
     class_probabilities,
     has_classes,
 )
-from shared.geo import EARTH_RADIUS_KM, Floats, check_points, haversine_km, to_lat_lon, to_unit_vectors
+from shared.geo import (
+    EARTH_RADIUS_KM,
+    Floats,
+    check_points,
+    haversine_km,
+    to_lat_lon,
+    to_unit_vectors,
+)
 from shared.partitions import Partition
 
 logger = logging.getLogger(__name__)
@@ -48,7 +55,9 @@ def expected_distance_points(probabilities: ArrayLike, centres: ArrayLike) -> Fl
     """
     values, points = np.asarray(probabilities, np.float64), check_points(centres, "centres")
     if values.ndim != 2 or points.shape != (values.shape[1], 2) or values.shape[1] == 0:
-        msg = f"Expected (N, K) probabilities and (K, 2) centres, got {values.shape}, {points.shape}"
+        msg = (
+            f"Expected (N, K) probabilities and (K, 2) centres, got {values.shape}, {points.shape}"
+        )
         raise ValueError(msg)
     if not ((values >= 0).all() and (values.sum(axis=1) > 0).all()):
         msg = "Expected probabilities that are not negative, with a sum above 0 in each row"
