@@ -14,14 +14,22 @@ about 0.05. Its interval is of the bootstrap, which shares this bias, so compare
 one size. In a draw the bins stay those of the whole sample.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from shared.evaluation.intervals import Floats, Interval, PlaceBootstrap, Sums, count_by_place
+from shared.evaluation.intervals import (
+    Floats,
+    Interval,
+    PlaceBootstrap,
+    Sums,
+    count_by_place,
+    sum_by_place,
+)
 from shared.evaluation.metrics import place_index, ratio
+from shared.evaluation.predictions import code_matrix, ranked_probabilities
 
 BINS = 15
 KINDS = ("equal width", "adaptive")
@@ -154,3 +162,68 @@ def calibrate(
         }
     )
     return Calibration(kind, found["ece"], bins[bins["n"] > 0].reset_index(drop=True))
+
+
+def tempered(table: pd.DataFrame, temperature: float) -> pd.DataFrame:
+    """The predictions that the same logits give divided by a temperature (Guo et al., 2017).
+
+    softmax(z / T) is p^(1/T), scaled to a sum of 1, so the probabilities are enough. The ranking
+    does not change.
+
+    Args:
+        table: predictions.
+        temperature: above 1 makes them less sure, below 1 surer.
+
+    Raises:
+        ValueError: when the temperature is not above 0.
+    """
+    if not temperature > 0:
+        msg = f"Expected a temperature above 0, but got {temperature}"
+        raise ValueError(msg)
+    logs = np.log(np.maximum(ranked_probabilities(table), 1e-38)) / temperature
+    values = np.exp(logs - logs.max(axis=1, keepdims=True))
+    values /= values.sum(axis=1, keepdims=True)
+    return table.assign(probabilities=list(values.astype(np.float32)))
+
+
+@dataclass(frozen=True)
+class Tempering:
+    """Calibration before and after a temperature that was fitted on the validation photos.
+
+    Attributes:
+        temperature: the temperature.
+        before: calibration of the probabilities as they are.
+        after: of those with the temperature.
+        log_loss: mean negative log-probability of the true class, before and after; of the rows
+            whose true class the model has.
+    """
+
+    temperature: float
+    before: Calibration
+    after: Calibration
+    log_loss: dict[str, Interval]
+
+
+def compare_tempered(
+    table: pd.DataFrame, temperature: float, bootstrap: PlaceBootstrap, kind: str = "equal width"
+) -> Tempering:
+    """Calibration of a table of predictions before and after a temperature, on the same draws."""
+    cooled = tempered(table, temperature)
+    sides = {"before": table, "after": cooled}
+    found = {
+        name: replace(calibrate(side, bootstrap, kind), kind=f"{name} scaling, {kind}")
+        for name, side in sides.items()
+    }
+    losses = {name: _log_loss(side, bootstrap) for name, side in sides.items()}
+    return Tempering(temperature, found["before"], found["after"], losses)
+
+
+def _log_loss(table: pd.DataFrame, bootstrap: PlaceBootstrap) -> Interval:
+    """The mean negative log-probability of the true class, of the rows that have it."""
+    is_true = code_matrix(table) == table["true_code"].to_numpy(dtype=object)[:, None]
+    known = is_true.any(axis=1)
+    own = np.where(is_true, ranked_probabilities(table), 0.0).sum(axis=1)
+    loss = np.where(known, -np.log(np.maximum(own, 1e-38)), 0.0)
+    place, n_places = place_index(table)
+    sums = {"loss": sum_by_place(place, loss, n_places), "n": sum_by_place(place, known, n_places)}
+    return bootstrap.intervals(sums, lambda s: {"loss": ratio(s["loss"], s["n"])})["loss"]

@@ -20,6 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 # Name -> (..., P) or (..., P, K) before summing over the P places; (...) or (..., K) after it.
 Sums = Mapping[str, Floats]
+# Weights of rows, (draws, N) -> named figures of shape (draws,) or (draws, K).
+Weighted = Callable[[Floats], Mapping[str, Floats]]
 # Sums over places -> named figures of shape (...) or (..., K). Leading axes are draws.
 Figures = Callable[[Sums], Mapping[str, Floats]]
 
@@ -137,6 +139,31 @@ class PlaceBootstrap:
         return self.intervals(
             {side + name: array for side, sums in sides.items() for name, array in sums.items()},
             both,
+        )
+
+    def weighted(self, place: NDArray[np.intp], figures: Weighted) -> dict[str, Interval]:
+        """Figures that are no functions of sums, such as medians, with their intervals.
+
+        Args:
+            place: (N,) the place of each row, 0 to P - 1.
+            figures: makes figures from weights: how often each row was drawn, (draws, N). It is
+                called on blocks of draws, so that the weights fit in `BLOCK_BYTES`.
+
+        Returns:
+            The intervals by name, as of `intervals`.
+        """
+        n_places = int(place.max()) + 1 if len(place) else 0
+        size = max(1, BLOCK_BYTES // (8 * max(1, len(place))))
+        drawn: dict[str, list[Floats]] = {}
+        for block in self.weights(n_places):
+            for start in range(0, len(block), size):
+                found = figures(block[start : start + size][:, place])
+                for name, value in found.items():
+                    drawn.setdefault(name, []).append(value)
+        whole = figures(np.ones((1, len(place))))
+        return self._summary(
+            {name: value[0] for name, value in whole.items()},
+            {name: np.concatenate(parts) for name, parts in drawn.items()},
         )
 
     def _draw(self, sums: Sums, figures: Figures) -> dict[str, Floats]:

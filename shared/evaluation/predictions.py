@@ -3,9 +3,14 @@
 All evaluation reads it: any model, ours or not, that writes it can be evaluated. The columns are
 those of `SCHEMA`; rows are sorted by id. `codes` holds the classes by falling probability and
 `probabilities` theirs; every row ranks the same classes. Coordinates that are not known are null.
+
+`true_country` (ISO alpha-2) is an optional column: tables whose classes are no countries need it to
+be read as countries. A model that gives points and has no classes writes empty `codes` and
+`probabilities`, and "" as `pred_code` and `true_code`.
 """
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
+from shared.geo import check_points
 from shared.partitions import Partition
 
 SCHEMA = pa.schema(
@@ -31,8 +37,7 @@ SCHEMA = pa.schema(
         ("probabilities", pa.list_(pa.float32())),
     ]
 )
-POOLINGS = ("log", "mean")
-SMALLEST_PROBABILITY = 1e-6  # one view alone cannot rule a country out by more than this
+TRUE_COUNTRY = pa.field("true_country", pa.string())  # optional
 SUM_TOLERANCE = 1e-3  # float32, and models that write rounded numbers
 
 
@@ -43,7 +48,7 @@ def make_predictions(
 
     Args:
         truth: indexed by id: `place`, `code` (the true class), `lat`, `lon` (degrees, NaN where
-            they are not known).
+            they are not known), and perhaps `country` (the true country's code).
         probabilities: (N, K) probabilities of the classes, in the order of `truth` and `classes`.
         classes: the K classes.
 
@@ -75,7 +80,54 @@ def make_predictions(
             "probabilities": list(np.take_along_axis(values, order, axis=1)),
         }
     )
+    return _finished(table, truth)
+
+
+def make_point_predictions(truth: pd.DataFrame, points: ArrayLike) -> pd.DataFrame:
+    """The table of predictions of a model that gives points and has no classes.
+
+    Args:
+        truth: indexed by id: `place`, `lat`, `lon` (degrees), and perhaps `country`.
+        points: (N, 2) guesses, degrees, in the order of `truth`.
+
+    Raises:
+        ValueError: when the shapes do not fit, or a guess is no point.
+    """
+    guesses = check_points(points, "guesses")
+    if guesses.shape != (len(truth), 2):
+        msg = f"Expected guesses of shape {(len(truth), 2)}, got {guesses.shape}"
+        raise ValueError(msg)
+    table = pd.DataFrame(
+        {
+            "id": truth.index.astype(str),
+            "place": truth["place"].to_numpy(dtype=object),
+            "true_code": "",
+            "true_lat": truth["lat"].to_numpy(dtype=np.float64),
+            "true_lon": truth["lon"].to_numpy(dtype=np.float64),
+            "pred_code": "",
+            "pred_lat": guesses[:, 0],
+            "pred_lon": guesses[:, 1],
+            "codes": [np.empty(0, dtype=object) for _ in range(len(truth))],
+            "probabilities": [np.empty(0, dtype=np.float32) for _ in range(len(truth))],
+        }
+    )
+    return _finished(table, truth)
+
+
+def _finished(table: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
+    if "country" in truth.columns:
+        table["true_country"] = truth["country"].to_numpy(dtype=object)
     return check_predictions(table.sort_values("id", ignore_index=True))
+
+
+def has_classes(table: pd.DataFrame) -> bool:
+    """Whether a table of predictions ranks classes; else it has points alone."""
+    return len(table["codes"].iloc[0]) > 0
+
+
+def schema_of(columns: Iterable[str]) -> pa.Schema:
+    """The schema of a table with these columns: `true_country` only where it is there."""
+    return SCHEMA.append(TRUE_COUNTRY) if TRUE_COUNTRY.name in set(columns) else SCHEMA
 
 
 def check_predictions(table: pd.DataFrame, where: str = "predictions") -> pd.DataFrame:
@@ -112,7 +164,8 @@ def write_predictions(table: pd.DataFrame, path: Path) -> None:
     The bytes depend on the rows alone.
     """
     check_predictions(table, str(path))
-    arrow = pa.Table.from_pandas(table[SCHEMA.names], schema=SCHEMA, preserve_index=False)
+    schema = schema_of(table.columns)
+    arrow = pa.Table.from_pandas(table[schema.names], schema=schema, preserve_index=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     pq.write_table(arrow.replace_schema_metadata(None), temporary, compression="zstd")
@@ -138,10 +191,11 @@ def read_predictions(path: Path) -> pd.DataFrame:
     if missing:
         msg = f"{path}: expected columns {SCHEMA.names}, but {missing} are missing"
         raise ValueError(msg)
+    schema = schema_of(arrow.column_names)
     try:
-        arrow = arrow.select(SCHEMA.names).cast(SCHEMA)
+        arrow = arrow.select(schema.names).cast(schema)
     except pa.ArrowException as error:  # no such cast, or not of these values
-        msg = f"{path}: expected columns of the types\n{SCHEMA}\nbut: {error}"
+        msg = f"{path}: expected columns of the types\n{schema}\nbut: {error}"
         raise ValueError(msg) from error
     return check_predictions(arrow.to_pandas(), str(path))
 
@@ -164,59 +218,6 @@ def class_probabilities(table: pd.DataFrame) -> tuple[list[str], NDArray[np.floa
     return classes, np.take_along_axis(ranked_probabilities(table), columns, axis=1)
 
 
-def pool_views(table: pd.DataFrame, pooling: str = "log") -> pd.DataFrame:
-    """One prediction a place, from all its views: the same table with the place as the id.
-
-    Args:
-        table: predictions of photos.
-        pooling: `"log"`: the mean of the log-probabilities (each floored at 1e-6), scaled back to
-            a sum of 1, so that the views vote as independent witnesses would, but the certainty
-            stays that of one view; `"mean"`: the mean of the probabilities.
-
-    Returns:
-        Predictions of places, sorted. The guessed coordinates are the centre of the class, null
-        where no photo of the table was given that class.
-
-    Raises:
-        ValueError: for another pooling.
-    """
-    if pooling not in POOLINGS:
-        msg = f"Expected pooling to be one of {POOLINGS}, but got {pooling!r}"
-        raise ValueError(msg)
-    classes, values = class_probabilities(table)
-    if pooling == "log":
-        values = np.log(np.maximum(values, SMALLEST_PROBABILITY))
-    pooled = pd.DataFrame(values).groupby(table["place"].to_numpy(), sort=True).mean()
-    scores = pooled.to_numpy()
-    scores = np.exp(scores) if pooling == "log" else scores
-    scores = (scores / scores.sum(axis=1, keepdims=True)).astype(np.float32)
-    order = np.argsort(-scores, axis=1, kind="stable")
-    places = table.groupby("place", sort=True)
-    ranked = np.asarray(classes, dtype=object)[order]
-    centres = _centres(table).reindex(ranked[:, 0])
-    views = pd.DataFrame(
-        {
-            "id": pooled.index,
-            "place": pooled.index,
-            "true_code": places["true_code"].first().to_numpy(),
-            "true_lat": places["true_lat"].first().to_numpy(),
-            "true_lon": places["true_lon"].first().to_numpy(),
-            "pred_code": ranked[:, 0],
-            "pred_lat": centres["lat"].to_numpy(),
-            "pred_lon": centres["lon"].to_numpy(),
-            "codes": list(ranked),
-            "probabilities": list(np.take_along_axis(scores, order, axis=1)),
-        }
-    )
-    return check_predictions(views, f"{len(views)} places")
-
-
-def _centres(table: pd.DataFrame) -> pd.DataFrame:
-    """The centres of the classes that some row predicts: `lat`, `lon` indexed by code."""
-    first = table.groupby("pred_code")[["pred_lat", "pred_lon"]].first()
-    return first.rename(columns={"pred_lat": "lat", "pred_lon": "lon"})
-
-
 def _check_truth(table: pd.DataFrame, where: str) -> None:
     for column in ("place", "true_code", "pred_code"):
         if table[column].isna().any():
@@ -232,11 +233,24 @@ def _check_truth(table: pd.DataFrame, where: str) -> None:
         raise ValueError(msg)
 
 
+def _check_points_alone(table: pd.DataFrame, where: str) -> None:
+    """A model without classes: no codes, and a point for each photo."""
+    if (table["pred_code"] != "").any() or (table["true_code"] != "").any():
+        msg = f'{where}: expected "" as pred_code and true_code where no classes are ranked'
+        raise ValueError(msg)
+    if table[["pred_lat", "pred_lon"]].isna().any(axis=None):
+        msg = f"{where}: expected a guessed point for each row where no classes are ranked"
+        raise ValueError(msg)
+
+
 def _check_ranking(table: pd.DataFrame, where: str) -> None:
     counts = {(len(c), len(p)) for c, p in zip(table["codes"], table["probabilities"], strict=True)}
     if len(counts) != 1 or len(set(next(iter(counts)))) != 1:
         msg = f"{where}: expected as many codes as probabilities in each row, got {sorted(counts)}"
         raise ValueError(msg)
+    if not has_classes(table):
+        _check_points_alone(table, where)
+        return
     codes, values = code_matrix(table), ranked_probabilities(table)
     ranked = np.sort(codes, axis=1)
     is_set = (ranked == ranked[0]).all() and len(set(ranked[0])) == ranked.shape[1]

@@ -17,7 +17,8 @@ from shared.evaluation.baselines import chance
 from shared.evaluation.calibration import KINDS, Calibration, calibrate
 from shared.evaluation.intervals import Interval, PlaceBootstrap, rounded
 from shared.evaluation.metrics import compare, country_table, evaluate, split_by_knowledge
-from shared.evaluation.predictions import code_matrix, pool_views
+from shared.evaluation.pooling import pool_views
+from shared.evaluation.predictions import code_matrix
 
 UNITS = ("photos", "places")
 
@@ -76,7 +77,7 @@ def summarise(
         predictions: a table of predictions.
         baselines: other predictions of the same photos, by name.
         bootstrap: how intervals are made.
-        pooling: how the views of a place become one prediction (`predictions.pool_views`).
+        pooling: how the views of a place become one prediction (`pooling.pool_views`).
     """
     tables = dict(zip(UNITS, (predictions, pool_views(predictions, pooling)), strict=True))
     known, unknown = split_by_knowledge(predictions)

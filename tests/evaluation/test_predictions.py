@@ -7,12 +7,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from shared.evaluation.pooling import pool_views
 from shared.evaluation.predictions import (
     SCHEMA,
     check_predictions,
     class_probabilities,
     make_predictions,
-    pool_views,
     read_predictions,
     write_predictions,
 )

@@ -8,7 +8,7 @@ import pytest
 from shared.evaluation.baselines import majority_predictions
 from shared.evaluation.intervals import PlaceBootstrap
 from shared.evaluation.metrics import evaluate, split_by_knowledge
-from shared.evaluation.predictions import pool_views
+from shared.evaluation.pooling import pool_views
 from shared.evaluation.summary import (
     Summary,
     metrics_document,

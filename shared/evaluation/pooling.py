@@ -1,0 +1,88 @@
+"""All views of a place as one prediction. Degrees, `(lat, lon)`."""
+
+import numpy as np
+import pandas as pd
+
+from shared.evaluation.predictions import (
+    check_predictions,
+    class_probabilities,
+    has_classes,
+)
+from shared.geo import to_lat_lon, to_unit_vectors
+
+POOLINGS = ("log", "mean")
+SMALLEST_PROBABILITY = 1e-6  # one view alone cannot rule a country out by more than this
+
+
+def pool_views(table: pd.DataFrame, pooling: str = "log") -> pd.DataFrame:
+    """One prediction a place, from all its views: the same table with the place as the id.
+
+    Args:
+        table: predictions of photos.
+        pooling: `"log"`: the mean of the log-probabilities (each floored at 1e-6), scaled back to
+            a sum of 1, so that the views vote as independent witnesses would, but the certainty
+            stays that of one view; `"mean"`: the mean of the probabilities.
+
+    Returns:
+        Predictions of places, sorted. The guessed coordinates are the centre of the class, null
+        where no photo of the table was given that class; of a model without classes the middle,
+        on the sphere, of the points that a place's views were given.
+
+    Raises:
+        ValueError: for another pooling.
+    """
+    if pooling not in POOLINGS:
+        msg = f"Expected pooling to be one of {POOLINGS}, but got {pooling!r}"
+        raise ValueError(msg)
+    if not has_classes(table):
+        return _pool_points(table)
+    classes, values = class_probabilities(table)
+    if pooling == "log":
+        values = np.log(np.maximum(values, SMALLEST_PROBABILITY))
+    pooled = pd.DataFrame(values).groupby(table["place"].to_numpy(), sort=True).mean()
+    scores = pooled.to_numpy()
+    scores = np.exp(scores) if pooling == "log" else scores
+    scores = (scores / scores.sum(axis=1, keepdims=True)).astype(np.float32)
+    order = np.argsort(-scores, axis=1, kind="stable")
+    places = table.groupby("place", sort=True)
+    ranked = np.asarray(classes, dtype=object)[order]
+    centres = _centres(table).reindex(ranked[:, 0])
+    views = pd.DataFrame(
+        {
+            "id": pooled.index,
+            "place": pooled.index,
+            "true_code": places["true_code"].first().to_numpy(),
+            "true_lat": places["true_lat"].first().to_numpy(),
+            "true_lon": places["true_lon"].first().to_numpy(),
+            "pred_code": ranked[:, 0],
+            "pred_lat": centres["lat"].to_numpy(),
+            "pred_lon": centres["lon"].to_numpy(),
+            "codes": list(ranked),
+            "probabilities": list(np.take_along_axis(scores, order, axis=1)),
+        }
+    )
+    return _finished(views, table)
+
+
+def _pool_points(table: pd.DataFrame) -> pd.DataFrame:
+    vectors = pd.DataFrame(to_unit_vectors(table[["pred_lat", "pred_lon"]].to_numpy(np.float64)))
+    means = vectors.groupby(table["place"].to_numpy(), sort=True).mean()
+    middles = to_lat_lon(means.to_numpy())
+    firsts = table.groupby("place", sort=True).first()
+    views = firsts.reset_index().assign(
+        id=means.index, pred_lat=middles[:, 0], pred_lon=middles[:, 1]
+    )
+    return _finished(views, table)
+
+
+def _finished(views: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    if "true_country" in table.columns:
+        countries = table.groupby("place", sort=True)["true_country"].first()
+        views["true_country"] = countries.to_numpy()
+    return check_predictions(views, f"{len(views)} places")
+
+
+def _centres(table: pd.DataFrame) -> pd.DataFrame:
+    """The centres of the classes that some row predicts: `lat`, `lon` indexed by code."""
+    first = table.groupby("pred_code")[["pred_lat", "pred_lon"]].first()
+    return first.rename(columns={"pred_lat": "lat", "pred_lon": "lon"})
