@@ -22,7 +22,14 @@ from shared.processing.decode import ImageRefusedError, Reason
 from shared.processing.parallel import DoneLog, Entry, file_key, map_chunks
 from shared.processing.scaling import ResizeSettings, resize_image
 
-__all__ = ["ResizeReport", "ResizeSettings", "resize_file", "resize_image", "resize_pairs"]
+__all__ = [
+    "ResizeReport",
+    "ResizeSettings",
+    "resize_file",
+    "resize_image",
+    "resize_pairs",
+    "small_jpeg",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -74,13 +81,23 @@ def resize_file(source: Path, target: Path, settings: ResizeSettings) -> int:
         data = source.read_bytes()
     except OSError as error:
         raise ImageRefusedError(Reason.ABSENT, error.strerror or str(error)) from error
-    image = resize_image(data, settings)
-    encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, settings.quality])[1]
+    small = small_jpeg(data, settings)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     # `write_bytes` of the data-loader takes twice as long, 8 % of it all
-    part.write_bytes(encoded.tobytes())
+    part.write_bytes(small)
     part.replace(target)
-    return encoded.size
+    return len(small)
+
+
+def small_jpeg(data: bytes, settings: ResizeSettings) -> bytes:
+    """The small JPEG of a photo, as this step writes it and as using a model makes it in memory.
+
+    Raises:
+        ImageRefusedError: the photo is unreadable, too large, too small or animated.
+    """
+    image = resize_image(data, settings)
+    quality = [cv2.IMWRITE_JPEG_QUALITY, settings.quality]
+    return cv2.imencode(".jpg", image, quality)[1].tobytes()
 
 
 def resize_pairs(
