@@ -5,11 +5,12 @@ An output is upright, has no metadata, and is the same bytes every time.
 
 import csv
 import io
+import json
 import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -28,6 +29,7 @@ __all__ = [
     "resize_file",
     "resize_image",
     "resize_pairs",
+    "settings_of",
     "small_jpeg",
 ]
 
@@ -135,6 +137,20 @@ def resize_pairs(
         log.add(entries)
     forget(str(folder))
     return _report(log.entries, folder, n_kept=len(kept))
+
+
+def settings_of(folder: Path) -> ResizeSettings | None:
+    """The settings with which the photos of a folder were made small; None where that is unknown.
+
+    Args:
+        folder: where this step writes.
+    """
+    path = folder / LOG_NAME
+    if not path.is_file():
+        return None
+    with path.open(encoding="utf-8") as log:
+        header = json.loads(log.readline())
+    return ResizeSettings(**{field.name: header[field.name] for field in fields(ResizeSettings)})
 
 
 def _resize_chunk(
