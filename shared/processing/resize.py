@@ -5,11 +5,12 @@ An output is upright, has no metadata, and is the same bytes every time.
 
 import csv
 import io
+import json
 import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -22,7 +23,15 @@ from shared.processing.decode import ImageRefusedError, Reason
 from shared.processing.parallel import DoneLog, Entry, file_key, map_chunks
 from shared.processing.scaling import ResizeSettings, resize_image
 
-__all__ = ["ResizeReport", "ResizeSettings", "resize_file", "resize_image", "resize_pairs"]
+__all__ = [
+    "ResizeReport",
+    "ResizeSettings",
+    "resize_file",
+    "resize_image",
+    "resize_pairs",
+    "settings_of",
+    "small_jpeg",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -74,13 +83,23 @@ def resize_file(source: Path, target: Path, settings: ResizeSettings) -> int:
         data = source.read_bytes()
     except OSError as error:
         raise ImageRefusedError(Reason.ABSENT, error.strerror or str(error)) from error
-    image = resize_image(data, settings)
-    encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, settings.quality])[1]
+    small = small_jpeg(data, settings)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     # `write_bytes` of the data-loader takes twice as long, 8 % of it all
-    part.write_bytes(encoded.tobytes())
+    part.write_bytes(small)
     part.replace(target)
-    return encoded.size
+    return len(small)
+
+
+def small_jpeg(data: bytes, settings: ResizeSettings) -> bytes:
+    """The small JPEG of a photo, as this step writes it and as using a model makes it in memory.
+
+    Raises:
+        ImageRefusedError: the photo is unreadable, too large, too small or animated.
+    """
+    image = resize_image(data, settings)
+    quality = [cv2.IMWRITE_JPEG_QUALITY, settings.quality]
+    return cv2.imencode(".jpg", image, quality)[1].tobytes()
 
 
 def resize_pairs(
@@ -118,6 +137,20 @@ def resize_pairs(
         log.add(entries)
     forget(str(folder))
     return _report(log.entries, folder, n_kept=len(kept))
+
+
+def settings_of(folder: Path) -> ResizeSettings | None:
+    """The settings with which the photos of a folder were made small; None where that is unknown.
+
+    Args:
+        folder: where this step writes.
+    """
+    path = folder / LOG_NAME
+    if not path.is_file():
+        return None
+    with path.open(encoding="utf-8") as log:
+        header = json.loads(log.readline())
+    return ResizeSettings(**{field.name: header[field.name] for field in fields(ResizeSettings)})
 
 
 def _resize_chunk(

@@ -72,10 +72,20 @@ class Preprocessing:
             ValueError: when it cannot be read as an image.
         """
         try:
-            image = resize_image(Path(path).read_bytes(), self._as_resize())
+            return self.apply(Path(path).read_bytes())
         except ImageRefusedError as error:
             raise _unreadable(path, error) from error
-        return np.ascontiguousarray(image[..., ::-1])
+
+    def apply(self, data: bytes) -> Bytes:
+        """A photo at this size, from the bytes of its file: what `read` does, without a file.
+
+        Returns:
+            (height, width, 3) bytes, RGB, upright.
+
+        Raises:
+            ImageRefusedError: when it cannot be read as an image.
+        """
+        return np.ascontiguousarray(resize_image(data, self._as_resize())[..., ::-1])
 
     def _as_resize(self) -> ResizeSettings:
         return ResizeSettings(self.width, self.height, self.fit, max_enlargement=ANY_ENLARGEMENT)
