@@ -103,7 +103,8 @@ def _to_plane(points: Floats) -> Floats:
 
 def _sums_of_vectors(polygons: NDArray[Any]) -> Floats:
     """Twice the integral of unit vectors over each of (N,) polygons: (N, 3)."""
-    dense = shapely.segmentize(shapely.orient_polygons(polygons), DENSE_DEG)
+    # In this order: where `segmentize` mends what rounding broke, it turns outlines round.
+    dense = shapely.orient_polygons(shapely.segmentize(polygons, DENSE_DEG))
     parts, owner = shapely.get_parts(dense, return_index=True)
     rings, part = shapely.get_rings(parts, return_index=True)
     places, ring = shapely.get_coordinates(rings, return_index=True)

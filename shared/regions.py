@@ -180,9 +180,10 @@ def _of_file(path: Path) -> pd.DataFrame:
             "geometry": shapes,
         }
     )
-    kept = found[shapely.area(shapes) > 0].reset_index(drop=True)
+    kept: pd.DataFrame = found[shapely.area(shapes) > 0].reset_index(drop=True)
     kept.insert(0, "code", _codes(kept))
-    return kept.drop(columns=["iso", "adm1"])
+    named: pd.DataFrame = kept.drop(columns=["iso", "adm1"])
+    return named
 
 
 def _as_polygons(shapes: NDArray[Any]) -> NDArray[Any]:
