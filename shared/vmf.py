@@ -18,7 +18,8 @@ from shared.geo import EARTH_RADIUS_KM, Floats, check_points, to_lat_lon, to_uni
 
 READINGS = ("expected-distance", "mode", "mean")
 RINGS, SPOKES = 6, 8  # points that stand for a component when distances are averaged over it
-ROUNDS = 40  # of the search for the best point; it rarely needs ten
+ROUNDS = 60  # of the searches for a point
+HERE = 1e-7  # rad: 0.6 m
 AT_ONCE = 256  # photos
 TINY = 1e-12
 
@@ -189,7 +190,7 @@ def least_distance(places: Floats, shares: Floats, starts: Sequence[Floats]) -> 
     """The points with the least expected distance to weighted places: their geometric medians.
 
     From the best of some starts, by Weiszfeld's steps on the sphere, each taken only where it
-    lowers the expected distance.
+    lowers the expected distance; at a place itself as Vardi and Zhang (2000, PNAS 97) take them.
 
     Args:
         places: (N, Q, 3) unit vectors.
@@ -205,10 +206,16 @@ def least_distance(places: Floats, shares: Floats, starts: Sequence[Floats]) -> 
     cost = costs[best, rows]
     for _ in range(ROUNDS):
         angles = _angles(found[:, None], places)
+        # A place that the search stands on has no direction: it holds the search back by its share.
+        is_here = angles < HERE
+        holding = np.where(is_here, shares, 0).sum(axis=1, keepdims=True)
+        others = np.where(is_here, 0, shares)
         towards = places - np.cos(angles)[..., None] * found[:, None]  # of length sin(angle)
-        step = ((shares / np.maximum(np.sin(angles), 1e-9))[..., None] * towards).sum(axis=1)
-        pulls = (shares / np.maximum(angles, 1e-9)).sum(axis=1, keepdims=True)
-        tried = _unit(found + step / pulls)
+        pull = ((others / np.maximum(np.sin(angles), HERE))[..., None] * towards).sum(axis=1)
+        strength = np.maximum(np.linalg.norm(pull, axis=1, keepdims=True), TINY)
+        pull *= np.maximum(0, 1 - holding / strength)
+        weights = (others / np.maximum(angles, HERE)).sum(axis=1, keepdims=True)
+        tried = _unit(found + pull / np.maximum(weights, TINY))
         tried_cost = _expected(tried, places, shares)
         is_better = tried_cost < cost - TINY
         if not is_better.any():

@@ -56,7 +56,9 @@ def test_a_class_without_photos_is_never_the_first_guess() -> None:
 
 def test_targets_that_are_no_classes_are_refused() -> None:
     split = Split(np.zeros((2, 4, 5, 3), np.uint8), torch.rand(2, 3))
-    with pytest.raises(ValueError, match=r"a class for each photo, but got torch.float32 targets of shape"):
+    with pytest.raises(
+        ValueError, match=r"a class for each photo, but got torch.float32 targets of shape"
+    ):
         probe_head(MeanColour(3), split, HALF)
 
 
