@@ -30,7 +30,7 @@ class RiskCoverage:
         best: (N,) the same if all errors came last.
         aurc: the mean of `risk`, with its interval; and of `best`, `excess` the difference.
         excess: AURC minus that of the best possible order.
-        at: the risk at some coverages, with intervals.
+        answered: the risk at some coverages, with intervals.
     """
 
     coverage: Floats
@@ -38,7 +38,7 @@ class RiskCoverage:
     best: Floats
     aurc: Interval
     excess: Interval
-    at: dict[float, Interval]
+    answered: dict[float, Interval]
 
 
 def risk_coverage(

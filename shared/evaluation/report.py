@@ -99,6 +99,7 @@ class Report:
         sections: the parts, in order.
         limits: what the figures do not say.
         facts: names and values of how they were made; `machine_facts` are added.
+        warnings: why the figures may say too much, shown above them.
     """
 
     title: str
@@ -108,6 +109,7 @@ class Report:
     sections: Sequence[Section]
     limits: Sequence[str]
     facts: Sequence[tuple[str, str]] = field(default_factory=list)
+    warnings: Sequence[str] = ()
 
 
 def write_report(report: Report, path: Path) -> Path:
