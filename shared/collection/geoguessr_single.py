@@ -85,6 +85,9 @@ class SingleGame:
         except UnsettledError:
             self.n_blanks += 1
             raise
+        if await game_page.round_shown() != shown:
+            msg = "another round came while the photo was taken"
+            raise UnsettledError(msg)
         self.n_blanks = 0
         self.store.keep_photo(self._id(shown or self._counted(photo)), photo)
 

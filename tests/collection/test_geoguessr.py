@@ -16,6 +16,7 @@ from shared.collection.geoguessr import (
     repair_places,
 )
 from shared.collection.geoguessr_progress import rounds_table, runs_table
+from shared.collection.geoguessr_view import Patience
 from shared.data_loader import read_record, write_json
 from tests.collection.geoguessr_site.helpers import (
     check_singleplayer,
@@ -155,7 +156,10 @@ def test_nothing_is_lost_or_doubled_when_five_per_cent_of_everything_fails(
 ) -> None:
     n_games = N_ROUNDS // 5
     stand_in = StandIn(world, dict.fromkeys(FAULTS, 0.05), seed=3, crash=end_browser)
-    settings = quick(max_games=n_games, max_minutes=600, workers=3, tries=15, timeout_s=2.0)
+    patience = Patience(quiet_s=0.6, poll_s=0.1, timeout_s=5.0)  # a busy machine paints in bursts
+    settings = quick(
+        max_games=n_games, max_minutes=600, workers=3, tries=15, timeout_s=2.0, patience=patience
+    )
     with served(stand_in) as site:
         report = collect_rounds(
             tmp_path / "pairs", settings, accept_terms=True, site=site, cookies=tmp_path / "c"
