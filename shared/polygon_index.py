@@ -122,7 +122,8 @@ class PolygonIndex:
         steps = (np.minimum(length - 1, STRIDE) + 1) // 2
         gap_km = np.zeros(len(self._shapes))
         np.maximum.at(gap_km, owner, EARTH_RADIUS_KM * np.radians(OUTLINE_STEP_DEG) * steps)
-        return places[:, ::-1], owner[part], along % STRIDE == 0, gap_km
+        on_earth = np.clip(places[:, ::-1], (-90, -180), (90, 180))  # rounding may leave it
+        return on_earth, owner[part], along % STRIDE == 0, gap_km
 
     @cached_property
     def _outline_tree(self) -> NearestPlaces:
@@ -161,6 +162,9 @@ class PolygonIndex:
         The k-th shape is no further than the k-th by the places that are looked at first, and no
         shape is nearer than these by more than its gap.
         """
+        n_points, n_shapes = len(vectors), len(self._shapes)
+        if k == n_shapes:  # then there is nothing to choose
+            return np.repeat(np.arange(n_points), k), np.tile(np.arange(k), n_points)
         tree, owners = self._coarse
         gap_km = self._outline[3]
         found: list[tuple[Rows, Rows]] = []

@@ -21,7 +21,7 @@ from shared.partitions import Partition
 
 HOW = ("merge", "leave out")
 TOUCHING_KM = 5.0  # regions so close are neighbours: of several, the one with the nearest centre
-MAX_OUTLINE_PLACES = 400  # of a region whose neighbours are looked for
+MAX_OUTLINE_PLACES = 200  # of a region whose neighbours are looked for
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def region_classes(
 def _check(
     partition: Partition, counts: Mapping[str, int], min_photos: int, how: str, max_km: float
 ) -> None:
-    unknown = [code for code in counts if code not in set(partition.codes)]
+    unknown = sorted(set(counts) - set(partition.codes))
     faults = [
         (min_photos >= 1, f"min_photos of at least 1, but got {min_photos}"),
         (how in HOW, f"how to be one of {HOW}, but got {how!r}"),
@@ -186,7 +186,8 @@ def _neighbour(
     if least > max_km:
         return None
     touching = [h for h in others if gap_km[h] <= max(least, TOUCHING_KM)]
-    centre_km = haversine_km(own.centres[k], own.centres[touching])
+    centres = own.centres
+    centre_km = haversine_km(centres[k], centres[touching])
     return touching[int(np.argmin(centre_km))]
 
 
