@@ -17,6 +17,10 @@ from shared.vmf import VmfMixture
 # The spread of a component lies between that of the whole Earth and about 30 km.
 LEAST_KAPPA, LARGEST_KAPPA = 1e-2, 4e4
 FIRST_KAPPA = 5.0  # where the components of an untrained head lie: a spread of 26 degrees
+# The gradient of a mean grows with its kappa. At full size it drowned what the backbone learns
+# from the weights: after 12 epochs of the demo the median was that of a constant point.
+STEP = 0.1  # of an output that moves a mean
+ANYWHERE = 0.01  # the share of the whole Earth, so that no photo is infinitely surprising
 
 
 class PointHead(Protocol):
@@ -81,7 +85,8 @@ class VmfHead(nn.Module):
     The M components begin at anchors, such as the middles of the training places, since components
     that begin at one point learn one thing. The outputs are, for each component, the logit of its
     weight, its concentration (a logistic curve between the least and the largest logarithm), and a
-    vector that is added to its anchor.
+    vector, a tenth of which is added to its anchor. One more component, as good as uniform, has
+    the weight of 0.01 in every mixture.
 
     Args:
         anchors: (M, 3) unit vectors.
@@ -107,15 +112,21 @@ class VmfHead(nn.Module):
         return {"kind": self.kind, "components": self.n_components, "anchors": anchors}
 
     def parts(self, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Log-weights (N, M), means (N, M, 3) and concentrations (N, M) of (N, 5 M) outputs."""
+        """Log-weights (N, M + 1), means (N, M + 1, 3) and concentrations (N, M + 1) of outputs."""
         m = self.n_components
         logits, spread, vectors = torch.split(outputs.float(), [m, m, 3 * m], dim=1)
         least, largest = math.log(LEAST_KAPPA), math.log(LARGEST_KAPPA)
         share = (math.log(FIRST_KAPPA) - least) / (largest - least)
         first = math.log(share / (1 - share))
         kappas = (least + (largest - least) * (spread + first).sigmoid()).exp()
-        means = directions(vectors.reshape(-1, m, 3) + self.anchors)
-        return logits.log_softmax(dim=1), means, kappas
+        means = directions(STEP * vectors.reshape(-1, m, 3) + self.anchors)
+        log_weights = logits.log_softmax(dim=1) + math.log(1 - ANYWHERE)
+        n = len(outputs)
+        return (
+            torch.cat([log_weights, log_weights.new_full((n, 1), math.log(ANYWHERE))], dim=1),
+            torch.cat([means, self.anchors[:1].expand(n, 1, 3)], dim=1),
+            torch.cat([kappas, kappas.new_full((n, 1), LEAST_KAPPA)], dim=1),
+        )
 
     def points(self, outputs: Tensor) -> Tensor:
         """The means from which the weighted angles to all means of their mixture are least."""

@@ -286,8 +286,16 @@ def test_concentrations_stay_between_their_limits_and_begin_wide() -> None:
     head = VmfHead([[0.0, 0.0, 1.0]])
     for raw, expected in ((-1e6, LEAST_KAPPA), (1e6, LARGEST_KAPPA), (0.0, 5.0)):
         _, means, kappas = head.parts(torch.tensor([[0.0, raw, 0.0, 0.0, 0.0]]))
-        assert float(kappas) == pytest.approx(expected, rel=1e-3)
-        assert means.flatten().tolist() == [0.0, 0.0, 1.0]
+        assert float(kappas[0, 0]) == pytest.approx(expected, rel=1e-3)
+        assert means[0, 0].tolist() == [0.0, 0.0, 1.0]
+
+
+def test_every_mixture_sums_to_one_and_leaves_a_hundredth_to_the_whole_earth() -> None:
+    mixture = VmfHead(anchors_of(EVERYWHERE, 3, 0)).mixture(torch.randn(5, 15) * 9)
+    assert mixture.weights.sum(axis=1) == pytest.approx(np.ones(5), abs=1e-6)
+    assert mixture.weights[:, 3] == pytest.approx(np.full(5, 0.01))
+    far = mixture.log_density(np.tile([(-60.0, -120.0)], (5, 1)))
+    assert (far >= math.log(0.01 / (4 * math.pi)) - 0.02).all()
 
 
 def test_anchors_are_the_middles_of_groups_across_the_antimeridian() -> None:
