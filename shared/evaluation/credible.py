@@ -10,7 +10,7 @@ holds 90 % of the time at 90 %; sets of whole classes hold a little more often, 
 is taken whole. Areas are km2 on the WGS84 ellipsoid.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,8 +25,9 @@ from shared.evaluation.distance_intervals import weighted_median
 from shared.evaluation.intervals import Floats, Interval, PlaceBootstrap
 from shared.evaluation.metrics import place_index
 from shared.evaluation.predictions import code_matrix, ranked_probabilities
-from shared.geo import EARTH_RADIUS_KM, check_points, to_lat_lon
+from shared.geo import EARTH_RADIUS_KM, NearestPlaces, check_points, to_lat_lon
 from shared.partitions import Partition
+from shared.vmf import VmfMixture
 
 EQUAL_AREA = "EPSG:6933"  # cylindrical, on the WGS84 ellipsoid
 LEVELS = (0.5, 0.8, 0.9, 0.95)
@@ -145,7 +146,7 @@ def equal_cells(count: int = N_CELLS) -> Floats:
 
 def density_coverage(
     table: pd.DataFrame,
-    log_density: Callable[[slice, Floats], Floats],
+    mixture: VmfMixture,
     bootstrap: PlaceBootstrap,
     levels: Sequence[float] = LEVELS,
     n_cells: int = N_CELLS,
@@ -154,47 +155,38 @@ def density_coverage(
 
     Args:
         table: N predictions with known true places.
-        log_density: gives for rows (a slice of the N) and (K, 2) points the log of the densities
-            there, (rows, K); up to a constant of each row.
+        mixture: their N densities.
         bootstrap: how intervals are made.
         levels: the probabilities that are promised.
-        n_cells: into how many cells of equal area the Earth is cut. Areas below one cell count as
-            one; a truth is held when its density is at least that of the least dense cell inside.
+        n_cells: into how many cells of equal area the Earth is cut: what an area is made of, and
+            the least that it can be.
     """
     truth = check_points(table[["true_lat", "true_lon"]].to_numpy(dtype=np.float64))
     cells = equal_cells(n_cells)
+    areas = np.full(n_cells, EARTH_KM2 / n_cells)
+    own, _ = NearestPlaces(cells).query(truth)
     held = np.zeros((len(levels), len(truth)), dtype=np.bool_)
-    sizes = np.zeros((len(levels), len(truth)))
+    counts = np.zeros((len(levels), len(truth)))
     size = max(1, BLOCK // n_cells)
     for start in range(0, len(truth), size):
         rows = slice(start, min(start + size, len(truth)))
-        logs = log_density(rows, cells)
-        own = _own(log_density, rows, truth[rows])
+        shares = mixture.part(rows).on_cells(cells, areas)
+        mine = np.take_along_axis(shares, own[rows, None], axis=1)[:, 0]
         for index, level in enumerate(levels):
-            inside, least = _densest(logs, level)
-            held[index, rows] = own >= least
-            sizes[index, rows] = inside * EARTH_KM2 / n_cells
+            inside, least = _densest(shares, level)
+            held[index, rows], counts[index, rows] = mine >= least, inside
+    sizes = counts * EARTH_KM2 / n_cells
     return [
         _coverage(table, bootstrap, level, held[index], sizes[index], None)
         for index, level in enumerate(levels)
     ]
 
 
-def _own(log_density: Callable[[slice, Floats], Floats], rows: slice, truth: Floats) -> Floats:
-    """(rows,) the log density of each row at its own truth."""
-    found = [
-        log_density(slice(rows.start + n, rows.start + n + 1), truth[n : n + 1])[0, 0]
-        for n in range(len(truth))
-    ]
-    return np.asarray(found, dtype=np.float64)
-
-
-def _densest(logs: Floats, level: float) -> tuple[NDArray[np.intp], Floats]:
-    """How many cells, the densest first, hold the level; and the log density of the last."""
-    ranked = -np.sort(-logs, axis=1)
-    mass = np.exp(ranked - ranked[:, :1])
-    running = np.cumsum(mass, axis=1) / mass.sum(axis=1, keepdims=True)
-    inside = np.minimum((running < level - 1e-9).sum(axis=1) + 1, logs.shape[1])
+def _densest(shares: Floats, level: float) -> tuple[NDArray[np.intp], Floats]:
+    """How many cells, the densest first, hold the level; and the share of the last of them."""
+    ranked = -np.sort(-shares, axis=1)
+    running = np.cumsum(ranked, axis=1)
+    inside = np.minimum((running < level - 1e-9).sum(axis=1) + 1, shares.shape[1])
     return inside, np.take_along_axis(ranked, inside[:, None] - 1, axis=1)[:, 0]
 
 

@@ -40,7 +40,7 @@ def accuracy_map(countries: pd.DataFrame, note: str, few_places: int = FEW_PLACE
     figure = new_figure(10, 4.9, note)
     axes = figure.add_subplot()
     outlines = world_outlines().to_crs(ROBINSON)
-    _draw_world(axes, outlines)
+    draw_world(axes, outlines)
     shapes = outlines.merge(tested, on="code")
     colour = ScalarMappable(BoundaryNorm(STEPS, 256), colormaps[COLOURS])
     is_few = shapes["places"] < few_places
@@ -60,7 +60,8 @@ def accuracy_map(countries: pd.DataFrame, note: str, few_places: int = FEW_PLACE
     return figure
 
 
-def _draw_world(axes: Axes, outlines: gpd.GeoDataFrame) -> None:
+def draw_world(axes: Axes, outlines: gpd.GeoDataFrame) -> None:
+    """Sea and land; outlines in the Robinson projection."""
     globe = shapely.segmentize(shapely.box(-180, -90, 180, 90), 1.0)
     gpd.GeoSeries([globe], crs="EPSG:4326").to_crs(ROBINSON).plot(
         ax=axes, color=SEA, edgecolor=FAINT, linewidth=0.8

@@ -4,17 +4,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 import torch
 
 from shared.data_loader import pin_pairs, processed_store, write_json
 from shared.evaluation.predictions import make_predictions
-from shared.partitions import countries_partition
+from shared.geo import to_unit_vectors
+from shared.partitions import Partition, countries_partition
 from shared.paths import ROOT_VARIABLE, data_folder
 from shared.training.backbones import Normalisation, build_backbone
 from shared.training.checkpoint import Checkpoint
+from shared.training.heads import VmfHead
 
 CODES = ("CZ", "FR", "JP")
 COLOURS = {"CZ": (200, 40, 40), "FR": (40, 200, 40), "JP": (40, 40, 200), "KE": (150, 150, 20)}
@@ -103,6 +107,43 @@ def make_checkpoint(dataset: str) -> Path:
     }
     model = build_backbone("mobilenet_v3_small", len(CODES))
     Checkpoint(model, config, countries_partition(CODES)).save(folder)
+    return folder
+
+
+def region_partition() -> Partition:
+    """Four regions in three countries; France has two."""
+    rows = [
+        ("CZ-1", "Bohemia", 50.1, 14.4, "CZ"),
+        ("FR-1", "North", 48.5, 2.2, "FR"),
+        ("FR-2", "South", 44.5, 2.2, "FR"),
+        ("JP-1", "Kanto", 35.7, 139.7, "JP"),
+    ]
+    table = pd.DataFrame(rows, columns=["code", "name", "lat", "lon", "country"])
+    boxes = [shapely.box(lon - 2, lat - 2, lon + 2, lat + 2) for _, _, lat, lon, _ in rows]
+    return Partition("regions", gpd.GeoDataFrame(table, geometry=boxes, crs="EPSG:4326"))
+
+
+def make_place_checkpoint(dataset: str, task: str) -> Path:
+    """A checkpoint of regions or coordinates with random weights."""
+    torch.manual_seed(1)
+    partition = region_partition() if task == "region" else None
+    anchors = to_unit_vectors([PLACES[code] for code in CODES]).tolist()
+    head = {"kind": "classes"} if partition else VmfHead(anchors).facts()
+    config = {
+        "task": task,
+        "head": head,
+        "backbone": "mobilenet_v3_small",
+        "classes": partition.codes if partition else [],
+        "preprocessing": {"width": 64, "height": 36, "fit": "crop"},
+        "normalisation": vars(Normalisation.of("half")),
+        "lists": {"5-split-train": "0" * 32},
+        "seed": 0,
+    }
+    if partition:
+        config |= {"temperature": 1.5, "facts": {"moved": {}}}
+    n_outputs = len(partition) if partition else VmfHead(anchors).n_outputs
+    folder = data_folder("3-training", dataset) / task / "best"
+    Checkpoint(build_backbone("mobilenet_v3_small", n_outputs), config, partition).save(folder)
     return folder
 
 

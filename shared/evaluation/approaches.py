@@ -1,0 +1,214 @@
+"""All approaches under one protocol: each model read as countries, and read as points.
+
+* Read as countries: a model of countries as it is; a model of regions by the sum of each country's
+  regions; a point by the country of the gazetteer's nearest place, the others following by the
+  distance of their nearest places.
+* Read as points: a class by its centre, and by the point that minimises the expected distance under
+  the predicted distribution; a point as it is.
+
+The photos are the same for all: those that every model of the table can be asked about.
+Degrees, `(lat, lon)`, kilometres.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from shared.evaluation.calibration import tempered
+from shared.evaluation.distance_intervals import compare_distances, distance_intervals
+from shared.evaluation.distances import DISTANCE_TITLES, distance_text
+from shared.evaluation.intervals import Interval, PlaceBootstrap
+from shared.evaluation.metrics import FIGURE_TITLES, evaluate
+from shared.evaluation.models import Predicted
+from shared.evaluation.predictions import check_predictions, has_classes
+from shared.evaluation.readout import HOW, as_countries, as_points
+from shared.evaluation.report import Cell, Table
+from shared.gazetteer import gazetteer
+from shared.geo import Floats, NearestPlaces, check_points
+
+LEAST, CENTRE = "expected-distance", "centre"
+READ_AS = {CENTRE: "centre of the likeliest class", LEAST: "point of least expected distance"}
+
+
+@dataclass(frozen=True)
+class Approach:
+    """One model under the protocol.
+
+    Attributes:
+        name: such as `"region"`.
+        countries: figures of the model read as countries; None where it cannot be.
+        points: figures read as points, by how; one entry, `"point"`, for a model of points.
+        gain: the point of least expected distance minus the centre, paired; with and without the
+            checkpoint's temperature. Empty for models of points.
+    """
+
+    name: str
+    countries: dict[str, Interval] | None
+    points: dict[str, dict[str, Interval]]
+    gain: dict[str, dict[str, Interval]]
+
+
+def country_distances(points: ArrayLike) -> tuple[list[str], Floats]:
+    """The distance of points to the nearest place of each country of the gazetteer.
+
+    Args:
+        points: (N, 2) latitudes and longitudes, degrees.
+
+    Returns:
+        The K codes, sorted, and (N, K) distances, km.
+    """
+    array, places = check_points(points), gazetteer()
+    codes, found = [], []
+    for code, rows in places.groupby("cc", sort=True):
+        codes.append(str(code))
+        found.append(NearestPlaces(rows[["lat", "lon"]].to_numpy()).query(array)[1])
+    return codes, np.stack(found, axis=1)
+
+
+def points_as_countries(table: pd.DataFrame) -> pd.DataFrame:
+    """Guessed points read as countries: that of the nearest place has all the probability.
+
+    Args:
+        table: predictions with a guessed point each, and `true_country`.
+    """
+    codes, away = country_distances(table[["pred_lat", "pred_lon"]].to_numpy(dtype=np.float64))
+    order = np.argsort(away, axis=1, kind="stable")
+    ranked = np.asarray(codes, dtype=object)[order]
+    shares = np.zeros(away.shape, dtype=np.float32)
+    shares[:, 0] = 1.0
+    found = table.assign(
+        true_code=table["true_country"],
+        pred_code=ranked[:, 0],
+        codes=list(ranked),
+        probabilities=list(shares),
+    )
+    return check_predictions(found, "points read as countries")
+
+
+def countries_of(predicted: Predicted) -> pd.DataFrame:
+    """A model's predictions read as countries."""
+    if predicted.model.partition is None:
+        return points_as_countries(predicted.table)
+    if predicted.task == "country":
+        return predicted.table
+    return as_countries(predicted.table, predicted.model.partition)
+
+
+def points_of(predicted: Predicted, how: str = LEAST, *, calibrated: bool = False) -> pd.DataFrame:
+    """A model's predictions read as points, for the photos whose place is known."""
+    table = predicted.table
+    table = table[table[["true_lat", "true_lon"]].notna().all(axis=1)].reset_index(drop=True)
+    if calibrated and has_classes(table):
+        table = tempered(table, predicted.model.temperature)
+    return as_points(table, predicted.model.partition, how)
+
+
+def approach_of(predicted: Predicted, bootstrap: PlaceBootstrap, ids: Sequence[str]) -> Approach:
+    """One model under the protocol.
+
+    Args:
+        predicted: its predictions.
+        bootstrap: how intervals are made.
+        ids: the photos that count.
+    """
+    countries = _only(countries_of(predicted), ids)
+    if predicted.model.partition is None:
+        figures = {"point": distance_intervals(_only(points_of(predicted), ids), bootstrap)}
+        return Approach(predicted.task, evaluate(countries, bootstrap), figures, {})
+    tables = {how: _only(points_of(predicted, how), ids) for how in HOW}
+    gain = {"as it is": compare_distances(tables[LEAST], tables[CENTRE], bootstrap)}
+    if "temperature" in predicted.model.config:
+        cooled = _only(points_of(predicted, LEAST, calibrated=True), ids)
+        gain["calibrated"] = compare_distances(cooled, tables[CENTRE], bootstrap)
+    points = {how: distance_intervals(table, bootstrap) for how, table in tables.items()}
+    return Approach(predicted.task, evaluate(countries, bootstrap), points, gain)
+
+
+def approaches_of(predicted: Sequence[Predicted], bootstrap: PlaceBootstrap) -> list[Approach]:
+    """All models under the protocol, on the photos that each of them has been asked about.
+
+    Raises:
+        ValueError: when no photo is common to all, with a place.
+    """
+    common: set[str] = set()
+    for number, one in enumerate(predicted):
+        known = one.table[one.table[["true_lat", "true_lon"]].notna().all(axis=1)]
+        common = set(known["id"]) if number == 0 else common & set(known["id"])
+    if not common:
+        msg = "Expected photos with coordinates that all models were asked about, but got none"
+        raise ValueError(msg)
+    ids = sorted(common)
+    return [approach_of(one, bootstrap, ids) for one in predicted]
+
+
+def _only(table: pd.DataFrame, ids: Sequence[str]) -> pd.DataFrame:
+    return table[table["id"].isin(set(ids))].reset_index(drop=True)
+
+
+def approach_rows(approaches: Sequence[Approach]) -> dict[str, dict[str, Interval]]:
+    """Figures by row: `"region, as countries"`, `"region, centre"` and so on."""
+    found = {}
+    for one in approaches:
+        if one.countries is not None:
+            found[f"{one.name}, as countries"] = one.countries
+        for how, figures in one.points.items():
+            found[f"{one.name}, as points: {READ_AS.get(how, how)}"] = figures
+    return found
+
+
+def approach_table(approaches: Sequence[Approach]) -> Table:
+    """The table of a report: a row a reading, a column a figure."""
+    titles = {**FIGURE_TITLES, **DISTANCE_TITLES}
+    rows = [
+        [Cell(name), *(figure_cell(key, found.get(key)) for key in titles)]
+        for name, found in approach_rows(approaches).items()
+    ]
+    return Table(["", *titles.values()], rows)
+
+
+def figure_cell(name: str, found: Interval | None) -> Cell:
+    """A figure with its interval: shares in per cent, distances in km."""
+    if found is None:
+        return Cell("")
+    ends = f"{figure_text(name, found.lower)} to {figure_text(name, found.upper)}"
+    return Cell(figure_text(name, found.value), ends)
+
+
+def figure_text(name: str, value: float) -> str:
+    """A figure for people."""
+    if name in DISTANCE_TITLES:
+        return distance_text(name, value)
+    return f"{100 * value:.1f} %"
+
+
+def approach_frame(approaches: Sequence[Approach]) -> pd.DataFrame:
+    """The same table for a notebook."""
+    titles = {**FIGURE_TITLES, **DISTANCE_TITLES}
+    rows = {
+        name: {t: figure_text(k, found[k].value) if k in found else "" for k, t in titles.items()}
+        for name, found in approach_rows(approaches).items()
+    }
+    return pd.DataFrame(rows).T
+
+
+def approach_document(approaches: Sequence[Approach]) -> list[dict[str, Any]]:
+    """What `metrics.json` says of them."""
+    return [
+        {
+            "model": one.name,
+            "as_countries": None if one.countries is None else _as_dict(one.countries),
+            "as_points": {how: _as_dict(figures) for how, figures in one.points.items()},
+            "least_expected_distance_minus_centre": {
+                kind: _as_dict(figures) for kind, figures in one.gain.items()
+            },
+        }
+        for one in approaches
+    ]
+
+
+def _as_dict(found: Mapping[str, Interval]) -> dict[str, Any]:
+    return {name: interval.as_dict() for name, interval in found.items()}

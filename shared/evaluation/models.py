@@ -1,0 +1,159 @@
+"""Any checkpoint's predictions of photos: of countries, of regions, or points. Degrees, km."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from shared.data_loader import Pair
+from shared.evaluation.credible import BLOCK, EARTH_KM2, N_CELLS, equal_cells
+from shared.evaluation.inputs import CheckpointPlace, find_checkpoint
+from shared.evaluation.predictions import make_point_predictions, make_predictions
+from shared.geo import Floats, haversine_km
+from shared.processing.regions import load_regions
+from shared.training.checkpoint import Checkpoint
+from shared.training.images import Bytes, cache_images
+from shared.vmf import VmfMixture
+
+TASKS = ("country", "region", "coordinates")
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What a model says of photos.
+
+    Attributes:
+        task: `"country"`, `"region"` or `"coordinates"`.
+        model: the checkpoint.
+        table: the predictions, with `true_country`.
+        mixture: the densities of the rows of `table`; None for other models.
+        left_out: how many photos have no true class or place, and are not in the table.
+    """
+
+    task: str
+    model: Checkpoint
+    table: pd.DataFrame
+    mixture: VmfMixture | None
+    left_out: int
+
+
+def region_codes(truth: pd.DataFrame, model: Checkpoint, dataset: str) -> pd.Series:
+    """The true class of photos, for a model of regions.
+
+    It is the class that the photo's region went to when the classes were chosen; a region that went
+    to none keeps its own code, which the model lacks. Where `2-enrich/regions` has not run for the
+    data set, or names other regions, it is the class whose area holds the photo, or is nearest.
+
+    Args:
+        truth: indexed by id: `lat`, `lon`.
+        model: its partition, and `config["facts"]["moved"]`.
+        dataset: the photos' data set.
+
+    Returns:
+        Codes by id, of the photos that have a place.
+    """
+    located = truth[truth[["lat", "lon"]].notna().all(axis=1)]
+    moved = model.config.get("facts", {}).get("moved", {})
+    try:
+        _, table = load_regions(dataset)
+        regions = table["region_code"].reindex(located.index)
+    except FileNotFoundError:
+        regions = pd.Series(index=located.index, dtype=object)
+    known = regions.notna() & (regions.isin(list(moved)) if moved else True)
+    if known.mean() > 0.5:
+        kept = regions[regions.notna()].astype(str)
+        return kept.map(lambda code: moved.get(code, code)).astype(object)
+    partition = model.partition
+    if partition is None:
+        msg = "Expected a model of regions, but this checkpoint has no classes"
+        raise ValueError(msg)
+    labels = partition.label(located[["lat", "lon"]].to_numpy(dtype=np.float64))
+    return pd.Series(labels, index=located.index, dtype=object)
+
+
+def predict_photos(
+    checkpoint: CheckpointPlace,
+    truth: pd.DataFrame,
+    pairs: Sequence[Pair],
+    digest: str,
+    cache: Path,
+    dataset: str,
+    batch_size: int = 256,
+    processes: int | None = None,
+) -> Predicted:
+    """The predictions of a checkpoint.
+
+    Args:
+        checkpoint: where the model lies.
+        truth: indexed by id: `place`, `code` (the country), `lat`, `lon`.
+        pairs: the photos, in the same order.
+        digest: of their list.
+        cache: where decoded photos are kept.
+        dataset: the photos' data set.
+        batch_size: photos at a time.
+        processes: how many decode side by side; None: one a processor.
+
+    Raises:
+        ValueError: when no photo has what the task needs.
+    """
+    model = Checkpoint.load(checkpoint.folder)
+    task = str(model.config["task"])
+    images = cache_images(pairs, model.preprocessing, digest, cache, processes)
+    known = truth.assign(country=truth["code"])
+    if task == "region":
+        known["code"] = region_codes(truth, model, dataset).reindex(known.index)
+    is_usable = known["code"].notna().to_numpy()
+    if task == "coordinates":
+        is_usable = known[["lat", "lon"]].notna().all(axis=1).to_numpy()
+    if not is_usable.any():
+        msg = f"Expected photos with coordinates, but none of {len(truth)} has any: {task} needs it"
+        raise ValueError(msg)
+    rows = np.flatnonzero(is_usable)
+    chosen = images if len(rows) == len(truth) else np.asarray(images[rows])
+    table, mixture = _tables(model, known.iloc[rows], chosen, batch_size)
+    return Predicted(task, model, table, mixture, len(truth) - len(rows))
+
+
+def _tables(
+    model: Checkpoint, known: pd.DataFrame, images: Bytes, batch_size: int
+) -> tuple[pd.DataFrame, VmfMixture | None]:
+    if model.partition is not None:
+        values = model.predict(images, batch_size)
+        return make_predictions(known, values, model.partition), None
+    output = model.predict_points(images, batch_size)
+    order = np.argsort(known.index.to_numpy(dtype=str), kind="stable")
+    mixture = output.mixture
+    if mixture is not None:  # in the order of the table, which is sorted by id
+        mixture = VmfMixture(mixture.weights[order], mixture.means[order], mixture.kappas[order])
+    return make_point_predictions(known, output.points), mixture
+
+
+def checkpoints_of(dataset: str, tasks: Sequence[str] = TASKS) -> dict[str, CheckpointPlace]:
+    """The best checkpoint of each task that a data set has, by task."""
+    found = {}
+    for task in tasks:
+        try:
+            found[task] = find_checkpoint(dataset, task=task)
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def expected_error_km(mixture: VmfMixture, points: Floats, n_cells: int = N_CELLS) -> Floats:
+    """(N,) the distance that each row may expect of its point, km: how unsure the model is.
+
+    Args:
+        mixture: N densities.
+        points: (N, 2) the guesses, degrees.
+        n_cells: into how many cells the Earth is cut.
+    """
+    cells, areas = equal_cells(n_cells), np.full(n_cells, EARTH_KM2 / n_cells)
+    found = np.empty(len(points))
+    step = max(1, BLOCK // n_cells)
+    for start in range(0, len(points), step):
+        rows = slice(start, start + step)
+        shares = mixture.part(rows).on_cells(cells, areas)
+        found[rows] = (shares * haversine_km(points[rows, None], cells[None])).sum(axis=1)
+    return found

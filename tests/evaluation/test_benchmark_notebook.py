@@ -1,0 +1,72 @@
+"""The benchmark notebook on the layouts that it reads, made small."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import papermill
+import pytest
+
+from tests.evaluation.conftest import COLOURS, PLACES
+
+NOTEBOOK = Path(__file__).parents[2] / "4-evaluation" / "benchmark.ipynb"
+
+
+def run_notebook(folder: Path, **parameters: object) -> str:
+    done = papermill.execute_notebook(
+        NOTEBOOK,
+        folder / "benchmark.ipynb",
+        parameters={"draws": 40, "processes": 1, **parameters},
+        kernel_name="python3",
+        cwd=folder,
+        progress_bar=False,
+    )
+    cells = [cell for cell in done.cells if cell.cell_type == "code"]
+    return "\n".join(output.get("text", "") for cell in cells for output in cell.outputs)
+
+
+def metrics_of(root: Path, dataset: str, name: str) -> Any:
+    folder = root / "4-evaluation" / ".data" / dataset / "benchmark" / name
+    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.slow
+def test_a_foreign_table_is_measured_and_put_beside_published_results(tiny_root: Path) -> None:
+    folder = tiny_root / "im2gps3k"
+    (folder / "images").mkdir(parents=True)
+    lines = ["IMG_ID,AUTHOR,LON,LAT"]  # swapped, as in one published version of the table
+    for number, code in enumerate(["CZ", "FR", "JP", "KE"]):
+        lat, lon = PLACES[code]
+        lines.append(f"{number}_a@N0.jpg,a@N0,{lat},{lon}")
+        image = np.full((36, 64, 3), COLOURS[code][::-1], dtype=np.uint8)
+        cv2.imwrite(str(folder / "images" / f"{number}_a@N0.jpg"), image)
+    table = folder / "im2gps3k_places365.csv"
+    table.write_text("\n".join([*lines, "gone.jpg,a@N0,1.0,2.0"]), encoding="utf-8")
+    text = run_notebook(
+        tiny_root, dataset="other", source=str(table), checkpoint="tiny", name="made"
+    )
+    assert "swapped" in text
+    assert "1 of 5 photos are not there" in text
+    assert "1 of 4 photos (25.0 %) are of 1 countries that the model cannot name" in text
+    metrics = metrics_of(tiny_root, "other", "made")
+    assert metrics["reach"]["unknown"] == [{"code": "KE", "name": "Kenya", "photos": 1}]
+    assert metrics["photos"]["layout"] == "im2gps3k"
+    rows = metrics["beside_published"]
+    assert rows[0]["model"] == "Lost & Found, country"
+    assert {"top_1": 0.6496, "protocol": rows[0]["protocol"]}.items() <= rows[0].items()
+    assert rows[1]["model"] == "ours"
+    page = tiny_root / "4-evaluation/.data/other/benchmark/made/report.html"
+    assert "not one protocol" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_synthetic_photos_are_put_beside_no_published_result(tiny_root: Path) -> None:
+    text = run_notebook(tiny_root, dataset="tiny")
+    assert "Synthetic photos: not put beside real ones." in text
+    metrics = metrics_of(tiny_root, "tiny", "country-5-split-test")
+    assert metrics["beside_published"] == []
+    assert metrics["reach"]["lost"] == 0
+    all_photos = metrics["figures"]["read as countries, all photos"]
+    assert 0 <= all_photos["top_1"]["value"] <= 1
