@@ -138,6 +138,26 @@ class Predictor:
         classes = self.classes.partition if self.classes else None
         return Answers(tuple(answers), refused, self.facts, classes, spread)
 
+    def predict_inputs(
+        self, images: Bytes, *, top: int = 5, level: float = 0.9, pin: bool = False
+    ) -> Answers:
+        """The answers to photos that are already what `pixels` makes of them, one each.
+
+        Args:
+            images: (N, height, width, 3) bytes.
+            top: how many countries, and regions, are named at most.
+            level: the share of the probability that the area holds.
+            pin: whether a point is given as well.
+        """
+        _check(top, level, POOLINGS[0])
+        outputs = self.outputs(images)
+        answers = []
+        for number, found in enumerate(outputs, 1):
+            name = f"photo {number}"
+            answers.append(self._answer(name, (name,), found, top, level, pin))
+        classes = self.classes.partition if self.classes else None
+        return Answers(tuple(answers), {}, self.facts, classes, outputs if classes else None)
+
     def _look(
         self, photos: Sequence[Photo], batch_size: int, alone: bool
     ) -> tuple[Floats, np.ndarray[Any, np.dtype[np.bool_]], dict[str, str]]:
