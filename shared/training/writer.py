@@ -145,6 +145,7 @@ class Writer:
         normalisation = Normalisation.of(settings.normalisation, settings.weights)
         return {
             "task": task.name,
+            "head": task.objective.head(),
             "backbone": settings.backbone,
             "classes": task.classes,
             "preprocessing": task.preprocessing.as_dict(),
