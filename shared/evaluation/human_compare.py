@@ -141,7 +141,7 @@ def versus(pairs: pd.DataFrame, model: str, bootstrap: PlaceBootstrap) -> Versus
     right_model = (pairs["model_rank"] < 1).to_numpy()
     only_model = int((right_model & ~right_people).sum())
     only_people = int((right_people & ~right_model).sum())
-    is_one = pairs["player"].nunique() == 1
+    is_one = len(set(pairs["player"])) == 1
     return Versus(
         model,
         len(pairs),
@@ -221,8 +221,8 @@ def verdict(found: Versus | None, n_players: int, enough_photos: int = ENOUGH_PH
     )
     if found.n_photos < enough_photos:
         return (
-            f"Too few to tell. {numbers} Fewer than {enough_photos} photos decide nothing, whatever "
-            "the interval says."
+            f"Too few to tell. {numbers} Fewer than {enough_photos} photos decide nothing, "
+            "whatever the interval says."
         )
     gap = found.difference[1]
     if gap.is_clear:

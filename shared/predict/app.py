@@ -33,7 +33,9 @@ N_COUNTRIES, N_NEIGHBOURS = 5, 6
 WELCOME = """\
 # Where was it taken?
 
-Drop a photo here, paste it (Ctrl-V), or a screenshot of a round of a game. It stays on this machine: where it was taken is guessed from its pixels alone, and any position stored in it is not read.
+Drop a photo here, paste it (Ctrl-V), or a screenshot of a round of a game.
+It stays on this machine: where it was taken is guessed from its pixels alone,
+and any position stored in it is not read.
 """
 NOTHING = "Drop a photo to begin."
 
@@ -163,7 +165,7 @@ def _gallery(neighbours: Neighbours | None, image: Bytes) -> list[tuple[str, str
     if neighbours is None:
         return []
     nearest = neighbours.nearest(image, N_NEIGHBOURS)
-    return [(str(one.path), f"{one.country} (alike {one.likeness:.2f})") for one in nearest]
+    return [(str(one.path), one.country) for one in nearest]
 
 
 def _refused(error: ImageRefusedError) -> list[Any]:

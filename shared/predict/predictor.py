@@ -1,4 +1,4 @@
-"""A checkpoint that answers questions about photos: `Predictor.load(checkpoint).predict(images)`."""
+"""A checkpoint that answers questions: `Predictor.load(checkpoint).predict(images)`."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class Predictor:
         self.checkpoint, self.resize = checkpoint, resize
         config = checkpoint.config
         partition = checkpoint.partition
-        self.has_spread = partition is not None or _head(config) == "vmf-mixture"
+        self.has_spread = partition is not None or _has_mixture(checkpoint)
         self.classes = Classes(partition or cells()) if self.has_spread else None
         self.facts: dict[str, Any] = {
             "checkpoint": name,
@@ -116,8 +116,8 @@ class Predictor:
             batch_size: photos at a time; no more of them are held in memory.
 
         Raises:
-            ImageRefusedError: when a single photo was given and it cannot be used. Of several, those
-                that cannot are named in `refused`.
+            ImageRefusedError: when a single photo was given and it cannot be used. Of several,
+                those that cannot are named in `refused`.
             ValueError: for settings out of range, or when there is nothing to look at.
         """
         _check(top, level, pooling)
@@ -230,8 +230,8 @@ def _without_spread(name: str, photos: tuple[str, ...], points: Floats, pin: boo
     )
 
 
-def _head(config: Any) -> str:
-    return str(config.get("head", {}).get("kind", "classes"))
+def _has_mixture(checkpoint: Checkpoint) -> bool:
+    return checkpoint.head is not None and checkpoint.head.kind == "vmf-mixture"
 
 
 def _check(top: int, level: float, pooling: str) -> None:
