@@ -28,7 +28,9 @@ WELCOME = """\
 # Where was this photo taken?
 
 You are shown photos of the test, one at a time, **at the size that the models see**.
-Name up to five countries, the most likely first. What you answer is kept on this machine, under the name that you choose here, and compared with models on the same photos.
+Name up to five countries, the most likely first.
+What you answer is kept on this machine, under the name that you choose here,
+and compared with models on the same photos.
 """
 FINISHED = "You have seen all the photos there are. Thank you!"
 WIDER_DEG, LARGE_SPAN_DEG = 25.0, 100.0  # of longitude, where a part of the world is shown
@@ -85,7 +87,7 @@ def build(setting: Setting) -> gr.Blocks:
                         allow_custom_value=True,
                         max_choices=MOST_ANSWERS,
                         label="Up to five countries, the most likely first",
-                        info="Type; the arrow keys or the mouse take a suggestion, Enter what you typed",
+                        info="Arrow keys or the mouse take a suggestion, Enter what you typed",
                         elem_id="typed",
                     )
                     with gr.Row():

@@ -5,9 +5,12 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.processing.decode import ImageRefusedError
+
+if TYPE_CHECKING:
+    from shared.predict.answers import Answers
 
 EXAMPLES = """\
 examples:
@@ -118,7 +121,7 @@ def _run(options: argparse.Namespace) -> int:
     return SOME_REFUSED if answers.refused else OK
 
 
-def _print_text(answers: Any) -> None:
+def _print_text(answers: "Answers") -> None:
     for answer in answers:
         print(f"{answer.name}: {answer.text()}")  # noqa: T201
         others = [f"{g.name} {100 * g.probability:.1f} %" for g in answer.countries]

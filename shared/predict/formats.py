@@ -145,13 +145,14 @@ def _area_features(answer: Answer, answers: Answers) -> list[dict[str, Any]]:
     return features
 
 
-def _feature(geometry: Any, properties: dict[str, Any]) -> dict[str, Any]:
+def _feature(geometry: object, properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "Feature", "geometry": geometry, "properties": properties}
 
 
-def _rounded(shape: Any) -> Any:
+def _rounded(shape: object) -> object:
+    """GeoJSON of shapely with fewer decimals."""
     if isinstance(shape, dict):
         return {"type": shape["type"], "coordinates": _rounded(shape["coordinates"])}
     if isinstance(shape, (tuple, list)):
         return [_rounded(part) for part in shape]
-    return round(shape, COORDINATE_DECIMALS)
+    return round(float(str(shape)), COORDINATE_DECIMALS)

@@ -1,8 +1,9 @@
 """A photo as people have it (a path, bytes, a Pillow image, an array) to the input of a model.
 
 There is one path of pixels for training, evaluation and use: a photo is made small as
-`2-data-processing/1-resize` does it, as a JPEG of the same bytes, and that is brought to the model's
-size as `shared.training.images` does it. A photo that has been through 1-resize is taken as it is.
+`2-data-processing/1-resize` does it, to a JPEG of the same bytes, and that is brought to the
+model's size as `shared.training.images` does it. A photo that has been through 1-resize is taken
+as it is.
 EXIF orientation is applied; all else of the metadata is dropped unread.
 """
 
@@ -58,7 +59,7 @@ def name_photos(sources: PhotoSource | Iterable[PhotoSource]) -> list[Photo]:
     listed = [sources] if is_photo(sources) else list(sources)  # type: ignore[arg-type]
     photos: list[Photo] = []
     for source in listed:
-        if not is_photo(source):
+        if not is_photo(source) or isinstance(source, int):
             msg = (
                 "Expected a photo as a path, bytes, a Pillow image or an array (H, W, 3), "
                 f"got {type(source).__name__}"

@@ -1,4 +1,4 @@
-"""A checkpoint that answers questions about photos: `Predictor.load(checkpoint).predict(images)`."""
+"""A checkpoint that answers questions: `Predictor.load(checkpoint).predict(images)`."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class Predictor:
         self.checkpoint, self.resize = checkpoint, resize
         config = checkpoint.config
         partition = checkpoint.partition
-        self.has_spread = partition is not None or _head(config) == "vmf-mixture"
+        self.has_spread = partition is not None or _has_mixture(checkpoint)
         self.classes = Classes(partition or cells()) if self.has_spread else None
         self.facts: dict[str, Any] = {
             "checkpoint": name,
@@ -116,8 +116,8 @@ class Predictor:
             batch_size: photos at a time; no more of them are held in memory.
 
         Raises:
-            ImageRefusedError: when a single photo was given and it cannot be used. Of several, those
-                that cannot are named in `refused`.
+            ImageRefusedError: when a single photo was given and it cannot be used. Of several,
+                those that cannot are named in `refused`.
             ValueError: for settings out of range, or when there is nothing to look at.
         """
         _check(top, level, pooling)
@@ -137,6 +137,26 @@ class Predictor:
         spread = np.stack(rows) if rows and self.has_spread else None
         classes = self.classes.partition if self.classes else None
         return Answers(tuple(answers), refused, self.facts, classes, spread)
+
+    def predict_inputs(
+        self, images: Bytes, *, top: int = 5, level: float = 0.9, pin: bool = False
+    ) -> Answers:
+        """The answers to photos that are already what `pixels` makes of them, one each.
+
+        Args:
+            images: (N, height, width, 3) bytes.
+            top: how many countries, and regions, are named at most.
+            level: the share of the probability that the area holds.
+            pin: whether a point is given as well.
+        """
+        _check(top, level, POOLINGS[0])
+        outputs = self.outputs(images)
+        answers = []
+        for number, found in enumerate(outputs, 1):
+            name = f"photo {number}"
+            answers.append(self._answer(name, (name,), found, top, level, pin))
+        classes = self.classes.partition if self.classes else None
+        return Answers(tuple(answers), {}, self.facts, classes, outputs if classes else None)
 
     def _look(
         self, photos: Sequence[Photo], batch_size: int, alone: bool
@@ -210,8 +230,8 @@ def _without_spread(name: str, photos: tuple[str, ...], points: Floats, pin: boo
     )
 
 
-def _head(config: Any) -> str:
-    return str(config.get("head", {}).get("kind", "classes"))
+def _has_mixture(checkpoint: Checkpoint) -> bool:
+    return checkpoint.head is not None and checkpoint.head.kind == "vmf-mixture"
 
 
 def _check(top: int, level: float, pooling: str) -> None:

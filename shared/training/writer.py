@@ -17,6 +17,7 @@ from shared.training.batches import Split
 from shared.training.checkpoint import Checkpoint, read_config
 from shared.training.epochs import Epochs
 from shared.training.images import Preprocessing
+from shared.training.model_card import origin_facts, write_card
 from shared.training.objectives import Objective
 from shared.training.settings import FitSettings
 from shared.training.state import load_state
@@ -24,6 +25,7 @@ from shared.training.targets import classes_of
 from shared.training.temperature import fit_temperature
 
 STATE = "state.safetensors"
+CARD_CODE = "model_card.py"
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ def fingerprint(task: Task, settings: FitSettings) -> str:
     """A digest of all that decides the result: settings, lists, classes, versions and code."""
     code = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
-        code.update(path.read_bytes())
+        if path.name != CARD_CODE:  # words for people change no result
+            code.update(path.read_bytes())
     parts = {
         "settings": settings.as_dict(),
         "weights": _digest_of_weights(settings.weights),
@@ -101,7 +104,7 @@ class Writer:
 
     def save(self, name: str, model: nn.Module, epoch: int, values: Mapping[str, float]) -> None:
         """Write a checkpoint folder."""
-        self._checkpoint(model, epoch, values).save(self.folder / name)
+        self._write(self._checkpoint(model, epoch, values), name)
 
     def finish(self, model: nn.Module, epochs: Epochs, validation: Split) -> None:
         """Write the last checkpoint, which says that the training is done, and close the log.
@@ -115,9 +118,9 @@ class Writer:
         last = self._checkpoint(model, int(record["step"]), measures)
         if self.task.partition is not None:
             best = Checkpoint.load(self.folder / "best")
-            calibrated(best, validation).save(self.folder / "best")
+            self._write(calibrated(best, validation), "best")
             last = calibrated(last, validation)
-        last.save(self.folder / "last")
+        self._write(last, "last")
         for name in ("best", "last"):
             facts = read_config(self.folder / name)
             self.tracker.log_artifact(
@@ -126,6 +129,12 @@ class Writer:
         summary = {f"best_{epochs.monitor}": epochs.best_score, "best_epoch": epochs.best_epoch}
         self.tracker.finish(summary)
         (self.folder / STATE).unlink(missing_ok=True)
+
+    def _write(self, checkpoint: Checkpoint, name: str) -> None:
+        """Write a checkpoint folder, and the card that tells people what it is."""
+        checkpoint.save(self.folder / name)
+        names = checkpoint.partition.names if checkpoint.partition is not None else []
+        write_card(checkpoint.config, names, self.folder / name)
 
     def _checkpoint(self, model: nn.Module, epoch: int, values: Mapping[str, float]) -> Checkpoint:
         config = {**self._config(), "epoch": epoch, "measures": dict(values)}
@@ -136,11 +145,13 @@ class Writer:
         normalisation = Normalisation.of(settings.normalisation, settings.weights)
         return {
             "task": task.name,
+            "head": task.objective.head(),
             "backbone": settings.backbone,
             "classes": task.classes,
             "preprocessing": task.preprocessing.as_dict(),
             "normalisation": asdict(normalisation),
             "lists": dict(task.lists),
+            **origin_facts(self.folder),
             "parameters": settings.as_dict(),
             "objective": task.objective.facts(),
             "seed": settings.seed,

@@ -1,0 +1,316 @@
+"""People and models on the same photos: how often right, with intervals, and who is better.
+
+* Each player's shares have exact intervals (Clopper and Pearson, 1934): their photos are of
+  different places.
+* Each player against a model: McNemar's exact test on the photos where one of the two alone is
+  right (a binomial test of the discordant pairs), and the difference with an interval by the
+  paired bootstrap over places.
+* All players together: answers to one photo are alike, so photos (places) are drawn with all the
+  answers to them, the same for both sides (paired bootstrap). That covers which photos were shown,
+  not which people played.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from shared.evaluation.inputs import find_checkpoint
+from shared.evaluation.intervals import (
+    Floats,
+    Interval,
+    PlaceBootstrap,
+    Sums,
+    rounded,
+    sum_by_place,
+)
+from shared.evaluation.metrics import rank_of_truth
+from shared.evaluation.predictions import read_predictions
+from shared.evaluation.readout import as_countries
+from shared.partitions import Partition
+from shared.paths import data_folder, shown
+from shared.training.images import Preprocessing
+
+DEPTHS = (1, 3, 5)
+LEVEL = 0.95
+NOT_NAMED = 99  # the rank of a country that was not named
+ENOUGH_PHOTOS = 30  # below, nothing is concluded: a share is known to no better than 18 points
+
+
+@dataclass(frozen=True)
+class Versus:
+    """Answers of people against those of a model, on the same photos.
+
+    Attributes:
+        model: its name.
+        n_answers: answers of people.
+        n_photos: photos that they are about.
+        people: top-1, 3 and 5 of the people, by depth.
+        machine: those of the model, on the same photos, each counted as often as it was answered.
+        difference: the model minus the people, paired.
+        only_model: photos that the model alone has right at the first guess.
+        only_people: answers where the people alone have it right.
+        p_value: of McNemar's exact test; NaN for several players together, whose answers to one
+            photo are not independent.
+    """
+
+    model: str
+    n_answers: int
+    n_photos: int
+    people: dict[int, Interval]
+    machine: dict[int, Interval]
+    difference: dict[int, Interval]
+    only_model: int
+    only_people: int
+    p_value: float
+
+
+def paired_answers(answers: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
+    """Each answer of a person beside a model's guesses about the same photo.
+
+    Args:
+        answers: of `human_sessions.read_sessions`.
+        predictions: of photos, of countries (`shared.evaluation.predictions`).
+
+    Returns:
+        A row for each answer to a photo that the model was tested on: `player, experience, id,
+        place, true_code, seconds, size`, and `people_rank` and `model_rank`: how many wrong
+        countries stand before the right one, 99 where it is not named.
+    """
+    ranks = rank_of_truth(predictions)
+    lacks = ranks >= len(predictions["codes"].iloc[0])
+    known = predictions[["id", "place", "true_code"]].assign(
+        model_rank=np.where(lacks, NOT_NAMED, ranks)
+    )
+    merged = answers.merge(known, on="id", how="inner")
+    merged["people_rank"] = [
+        list(said).index(code) if code in list(said) else NOT_NAMED
+        for said, code in zip(merged["answers"], merged["true_code"], strict=True)
+    ]
+    columns = ["player", "experience", "id", "place", "true_code", "seconds", "size"]
+    return merged[[*columns, "people_rank", "model_rank"]]
+
+
+def player_table(pairs: pd.DataFrame) -> pd.DataFrame:
+    """How each player did, a row a player: photos, seconds, and the shares with exact intervals."""
+    rows = []
+    for player, group in pairs.groupby("player", sort=True):
+        row = {
+            "player": player,
+            "experience": group["experience"].iloc[0],
+            "photos": len(group),
+            "median seconds": round(float(group["seconds"].median()), 1),
+        }
+        for depth in DEPTHS:
+            row[f"top-{depth}"] = exact_share((group["people_rank"] < depth).to_numpy()).percent()
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def exact_share(hits: NDArray[np.bool_]) -> Interval:
+    """A share with its exact (Clopper-Pearson) interval.
+
+    Args:
+        hits: (N,) independent trials, N at least 1.
+    """
+    found = binomtest(int(hits.sum()), len(hits)).proportion_ci(LEVEL, method="exact")
+    return Interval(float(hits.mean()), float(found.low), float(found.high))
+
+
+def versus(pairs: pd.DataFrame, model: str, bootstrap: PlaceBootstrap) -> Versus:
+    """People against a model.
+
+    Args:
+        pairs: of `paired_answers`; of one player, or of several together.
+        model: its name.
+        bootstrap: how places are drawn.
+
+    Raises:
+        ValueError: when there is no answer.
+    """
+    if len(pairs) == 0:
+        msg = "Expected at least one answer to a photo of the test, got none"
+        raise ValueError(msg)
+    people, machine = _sums(pairs, "people_rank"), _sums(pairs, "model_rank")
+    right_people = (pairs["people_rank"] < 1).to_numpy()
+    right_model = (pairs["model_rank"] < 1).to_numpy()
+    only_model = int((right_model & ~right_people).sum())
+    only_people = int((right_people & ~right_model).sum())
+    is_one = len(set(pairs["player"])) == 1
+    return Versus(
+        model,
+        len(pairs),
+        int(pairs["id"].nunique()),
+        _by_depth(bootstrap.intervals(people, _shares)),
+        _by_depth(bootstrap.intervals(machine, _shares)),
+        _by_depth(bootstrap.differences(machine, people, _shares)),
+        only_model,
+        only_people,
+        mcnemar(only_model, only_people) if is_one else float("nan"),
+    )
+
+
+def mcnemar(first_alone: int, second_alone: int) -> float:
+    """The two-sided p-value of McNemar's exact test (McNemar, 1947, Psychometrika 12, 153).
+
+    Args:
+        first_alone: how many only the first has right.
+        second_alone: how many only the second has right.
+    """
+    discordant = first_alone + second_alone
+    return 1.0 if discordant == 0 else float(binomtest(first_alone, discordant, 0.5).pvalue)
+
+
+def _sums(pairs: pd.DataFrame, column: str) -> dict[str, Floats]:
+    places, place = np.unique(pairs["place"].to_numpy(dtype=str), return_inverse=True)
+    ranks = pairs[column].to_numpy()
+    return {
+        "rows": sum_by_place(place, np.ones(len(pairs)), len(places)),
+        "top": sum_by_place(place, ranks[:, None] < np.asarray(DEPTHS), len(places)),
+    }
+
+
+def _shares(sums: Sums) -> Mapping[str, Floats]:
+    top = sums["top"] / sums["rows"][..., None]
+    return {str(depth): top[..., column] for column, depth in enumerate(DEPTHS)}
+
+
+def _by_depth(found: Mapping[str, Interval]) -> dict[int, Interval]:
+    return {int(depth): interval for depth, interval in found.items()}
+
+
+def versus_table(found: list[Versus]) -> pd.DataFrame:
+    """Comparisons as a table for readers, a row a model."""
+    rows = []
+    for one in found:
+        row: dict[str, object] = {"model": one.model, "photos": one.n_photos}
+        row["answers"] = one.n_answers
+        for depth in DEPTHS:
+            row[f"people top-{depth}"] = one.people[depth].percent()
+            row[f"model top-{depth}"] = one.machine[depth].percent()
+            row[f"model minus people, top-{depth}"] = one.difference[depth].points()
+        row["right alone (model : people)"] = f"{one.only_model} : {one.only_people}"
+        row["McNemar's p"] = "" if np.isnan(one.p_value) else f"{one.p_value:.3f}"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def verdict(found: Versus | None, n_players: int, enough_photos: int = ENOUGH_PHOTOS) -> str:
+    """Does the model beat people? In words that follow from the numbers.
+
+    Args:
+        found: the comparison of all players with the model; None when nobody has played.
+        n_players: how many people played.
+        enough_photos: below this many photos nothing is concluded.
+    """
+    if found is None or n_players == 0:
+        return (
+            "Nobody has played yet, so the question is open: no answer of a person to a photo of "
+            "this test is stored."
+        )
+    who = "one player" if n_players == 1 else f"{n_players} players"
+    numbers = (
+        f"On {found.n_photos} photos {who} named the country at once in "
+        f"{found.people[1].percent()} of {found.n_answers} answers, the model in "
+        f"{found.machine[1].percent()}: {found.difference[1].points()} for the model."
+    )
+    if found.n_photos < enough_photos:
+        return (
+            f"Too few to tell. {numbers} Fewer than {enough_photos} photos decide nothing, "
+            "whatever the interval says."
+        )
+    gap = found.difference[1]
+    if gap.is_clear:
+        first = "Yes, on these photos." if gap.value > 0 else "No, not on these photos."
+        how = "the model is ahead" if gap.value > 0 else "people are ahead"
+        said = f"{first} {numbers} The interval leaves out 0: {how}."
+    else:
+        said = f"Undecided. {numbers} The interval holds 0: either may be ahead."
+    if not np.isnan(found.p_value):
+        said += f" McNemar's exact test: p = {found.p_value:.3f}."
+    limit = "this is one person" if n_players == 1 else f"these are {n_players} people"
+    return f"{said} It covers which photos were shown, not who played: {limit}."
+
+
+def input_size(dataset: str, model: str) -> Preprocessing:
+    """The size of the input of a model that was evaluated on a data set.
+
+    Args:
+        dataset: the data set.
+        model: the notebook of 4-evaluation that wrote its `metrics.json`.
+
+    Raises:
+        FileNotFoundError: when it was not evaluated.
+    """
+    path = data_folder("4-evaluation", dataset) / model / "metrics.json"
+    if not path.is_file():
+        msg = f"Expected {shown(path)}, but it is absent: run 4-evaluation/{model}.ipynb first"
+        raise FileNotFoundError(msg)
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    return Preprocessing(**facts["model"]["preprocessing"])
+
+
+def country_predictions(dataset: str, model: str, checkpoint: str = "") -> pd.DataFrame:
+    """The predictions of a model on the test photos of a data set, as countries.
+
+    Args:
+        dataset: the data set.
+        model: the notebook of 4-evaluation that wrote them: `"country"`; or `"region"`, whose
+            classes are read as countries.
+        checkpoint: as in that notebook; it tells the country of each region.
+
+    Raises:
+        FileNotFoundError: when there are none; it names the notebook.
+    """
+    path = data_folder("4-evaluation", dataset) / model / "predictions.parquet"
+    table = read_predictions(path)
+    if model == "country":
+        return table
+    folder = find_checkpoint(dataset, checkpoint, model).folder
+    return as_countries(table, Partition.load(folder / "partition.parquet"))
+
+
+def human_document(
+    found: Mapping[str, Versus],
+    alone: Mapping[str, Versus],
+    pairs: pd.DataFrame,
+    n_left: int,
+    answer: str,
+) -> dict[str, Any]:
+    """What `human.json` holds: every comparison, and the answer in words.
+
+    Args:
+        found: of all players, by model.
+        alone: of each player against the first model.
+        pairs: of `paired_answers` with the first model.
+        n_left: photos that were shown and left without an answer.
+        answer: of `verdict`.
+    """
+    return {
+        "answer": answer,
+        "players": int(pairs["player"].nunique()),
+        "answers": len(pairs),
+        "photos": int(pairs["id"].nunique()),
+        "left_without_an_answer": n_left,
+        "all_players": {model: _document(one) for model, one in found.items()},
+        "each_player": {player: _document(one) for player, one in alone.items()},
+    }
+
+
+def _document(one: Versus) -> dict[str, Any]:
+    sides = {"people": one.people, "model": one.machine, "model_minus_people": one.difference}
+    return {
+        "photos": one.n_photos,
+        "answers": one.n_answers,
+        **{
+            side: {f"top_{depth}": interval.as_dict() for depth, interval in figures.items()}
+            for side, figures in sides.items()
+        },
+        "right_alone": {"model": one.only_model, "people": one.only_people},
+        "mcnemar_p": rounded(one.p_value),
+    }
