@@ -7,13 +7,17 @@ with one point a class. Degrees `(lat, lon)`, kilometres, square kilometres.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
+import shapely
 from numpy.typing import ArrayLike, NDArray
 
 from shared.areas import areas_km2
+from shared.boundaries import world_outlines
 from shared.geo import (
+    EARTH_RADIUS_KM,
     Floats,
     NearestPlaces,
     check_points,
@@ -23,7 +27,9 @@ from shared.geo import (
     to_unit_vectors,
 )
 from shared.partitions import Partition
+from shared.polygon_index import PolygonIndex
 
+LAND_POINTS = 1_000_000
 CENTRES = ("photos", "own", "inner")
 RADII_KM = (1, 25, 200, 750, 2500)  # street, city, region, country, continent
 
@@ -35,7 +41,7 @@ class PartitionQuality:
     Attributes:
         name: what the partition is called in tables and figures.
         classes: a row a class, by code: `name, country, lat, lon` (the point that stands for it),
-            `area_km2` (NaN without a polygon), `train` and `test`, its photos, and `is_known`:
+            `area_km2` (see `class_areas_km2`), `train` and `test`, its photos, and `is_known`:
             it has enough training photos to be a class of a model.
         photos: a row a test photo: `code`, the class it lies in; `has_class`, that class is
             known; `oracle_km`, from the photo to the point of its class, or, where that is not
@@ -123,6 +129,46 @@ def quality_table(qualities: Sequence[PartitionQuality]) -> pd.DataFrame:
     return pd.DataFrame({quality.name: quality.summary() for quality in qualities})
 
 
+def class_areas_km2(partition: Partition) -> Floats:
+    """The areas of classes: of their polygons, or of the land that is nearest to their places.
+
+    The land is looked up at `LAND_POINTS` even points of the sphere, 510 km2 each, within coarse
+    outlines of the world's countries (Natural Earth 110m), so that the area of a class that has
+    places alone is rough, and 0 where it has less land than lies between the points.
+
+    Args:
+        partition: the classes.
+
+    Returns:
+        (K,) areas, km2; NaN for a class that has neither a polygon nor places.
+    """
+    shapes = partition.table.geometry.to_numpy()
+    area = areas_km2(shapes)
+    by_places = shapely.get_dimensions(shapes) == 0
+    if by_places.any():
+        land = _land()
+        rows = partition.index_of(partition.label(land))
+        counts = np.bincount(rows, minlength=len(partition))
+        area[by_places] = counts[by_places] * 4 * np.pi * EARTH_RADIUS_KM**2 / LAND_POINTS
+    return area
+
+
+@lru_cache(maxsize=1)
+def _land() -> Floats:
+    """(N, 2) even points of the sphere that lie on land, degrees.
+
+    They follow a golden spiral: Gonzalez (2010), Measurement of Areas on a Sphere Using Fibonacci
+    and Latitude-Longitude Lattices, Mathematical Geosciences 42, 49.
+    """
+    number = np.arange(LAND_POINTS) + 0.5
+    lat = np.degrees(np.arcsin(1 - 2 * number / LAND_POINTS))
+    lon = (number * 360 * (2 - (1 + np.sqrt(5)) / 2)) % 360 - 180
+    points = np.column_stack([lat, lon])
+    rows, _ = PolygonIndex(world_outlines().geometry.to_numpy()).label(points)
+    on_land: Floats = points[rows >= 0]
+    return on_land
+
+
 def effective_number(counts: ArrayLike) -> float:
     """How many classes of equal size would be as uneven: exp of the entropy of the shares.
 
@@ -176,7 +222,7 @@ def _classes(
             "country": partition.countries,
             "lat": guesses[:, 0],
             "lon": guesses[:, 1],
-            "area_km2": areas_km2(partition.table.geometry),
+            "area_km2": class_areas_km2(partition),
             "train": counts[0],
             "test": counts[1],
             "is_known": is_known,
