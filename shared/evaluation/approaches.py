@@ -11,7 +11,7 @@ Degrees, `(lat, lon)`, kilometres.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from shared.evaluation.calibration import tempered
 from shared.evaluation.distance_intervals import compare_distances, distance_intervals
 from shared.evaluation.distances import DISTANCE_TITLES, distance_text
 from shared.evaluation.intervals import Interval, PlaceBootstrap
-from shared.evaluation.metrics import FIGURE_TITLES, evaluate
+from shared.evaluation.metrics import FIGURE_TITLES, compare, evaluate
 from shared.evaluation.models import Predicted
 from shared.evaluation.predictions import check_predictions, has_classes
 from shared.evaluation.readout import HOW, as_countries, as_points
@@ -44,12 +44,15 @@ class Approach:
         points: figures read as points, by how; one entry, `"point"`, for a model of points.
         gain: the point of least expected distance minus the centre, paired; with and without the
             checkpoint's temperature. Empty for models of points.
+        versus: the first model of the table minus this one, paired: figures of countries, and of
+            points of least expected distance. Empty for the first itself.
     """
 
     name: str
     countries: dict[str, Interval] | None
     points: dict[str, dict[str, Interval]]
     gain: dict[str, dict[str, Interval]]
+    versus: dict[str, Interval] = field(default_factory=dict)
 
 
 def country_distances(points: ArrayLike) -> tuple[list[str], Floats]:
@@ -142,7 +145,14 @@ def approaches_of(predicted: Sequence[Predicted], bootstrap: PlaceBootstrap) -> 
         msg = "Expected photos with coordinates that all models were asked about, but got none"
         raise ValueError(msg)
     ids = sorted(common)
-    return [approach_of(one, bootstrap, ids) for one in predicted]
+    found = [approach_of(one, bootstrap, ids) for one in predicted]
+    first = [_only(read(predicted[0]), ids) for read in (countries_of, points_of)]
+    for number, one in enumerate(predicted[1:], start=1):
+        countries, points = (_only(read(one), ids) for read in (countries_of, points_of))
+        versus = compare(first[0], countries, bootstrap)
+        versus |= compare_distances(first[1], points, bootstrap)
+        found[number] = replace(found[number], versus=versus)
+    return found
 
 
 def _only(table: pd.DataFrame, ids: Sequence[str]) -> pd.DataFrame:
@@ -185,6 +195,18 @@ def figure_text(name: str, value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
+def versus_lines(approaches: Sequence[Approach]) -> list[str]:
+    """The first model against each other one, in words; both are given the same places."""
+    lines = []
+    for one in approaches[1:]:
+        top, km = one.versus["top_1"], one.versus["median_km"]
+        lines.append(
+            f"{approaches[0].name} minus {one.name}: right country {top.points()}, median "
+            f"{km.value:+,.0f} km ({km.lower:+,.0f} to {km.upper:+,.0f})."
+        )
+    return lines
+
+
 def approach_frame(approaches: Sequence[Approach]) -> pd.DataFrame:
     """The same table for a notebook."""
     titles = {**FIGURE_TITLES, **DISTANCE_TITLES}
@@ -205,6 +227,7 @@ def approach_document(approaches: Sequence[Approach]) -> list[dict[str, Any]]:
             "least_expected_distance_minus_centre": {
                 kind: _as_dict(figures) for kind, figures in one.gain.items()
             },
+            "first_model_minus_this": _as_dict(one.versus),
         }
         for one in approaches
     ]
