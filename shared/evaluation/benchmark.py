@@ -216,7 +216,8 @@ def measure(
         urban_km: how near to one is urban.
         countries: polygons that tell the country of a point; None: the gazetteer does.
     """
-    figures, unknown = {}, set(within.unknown["code"])
+    figures: dict[str, dict[str, Interval]] = {}
+    unknown = set(within.unknown["code"])
     table = predicted.table
     with_country = table["true_country"] != ""
     if with_country.any():

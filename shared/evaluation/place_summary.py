@@ -184,14 +184,10 @@ def oracle_predictions(table: pd.DataFrame, train: pd.DataFrame) -> pd.DataFrame
 
 def _pointed(table: pd.DataFrame, points: Floats) -> pd.DataFrame:
     """The same photos with other points, and without classes."""
-    return table.assign(
-        true_code="",
-        pred_code="",
-        pred_lat=points[:, 0],
-        pred_lon=points[:, 1],
-        codes=[np.empty(0, dtype=object) for _ in range(len(table))],
-        probabilities=[np.empty(0, dtype=np.float32) for _ in range(len(table))],
-    )
+    found = table.assign(true_code="", pred_code="", pred_lat=points[:, 0], pred_lon=points[:, 1])
+    for name, kind in (("codes", object), ("probabilities", np.float32)):
+        found[name] = pd.Series([np.empty(0, dtype=kind) for _ in range(len(found))], dtype=object)
+    return found
 
 
 def trust_of_places(
