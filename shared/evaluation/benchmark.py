@@ -25,7 +25,7 @@ from shared.evaluation.intervals import Floats, Interval, PlaceBootstrap
 from shared.evaluation.layouts import layout_of, read_foreign, unknown_to
 from shared.evaluation.metrics import evaluate
 from shared.evaluation.models import Predicted
-from shared.evaluation.place_summary import area_intervals
+from shared.evaluation.place_summary import area_intervals, class_centres
 from shared.evaluation.published import PUBLISHED, beside_published
 from shared.evaluation.slices import LargePlaces, slice_labels, slice_table
 from shared.partitions import Partition
@@ -231,14 +231,13 @@ def measure(
         "read as points", points, unknown, lambda t: distance_intervals(t, bootstrap, convention)
     )
     true, guess = (points[[f"{s}_lat", f"{s}_lon"]].to_numpy(float) for s in ("true", "pred"))
-    rules = {name: rule for name, rule in CONVENTIONS.items() if not rule.truth_is_centre}
     return BenchmarkResult(
         figures,
         points,
         table_distances(points, convention),
         _areas(points, labels, bootstrap, convention),
         slice_table(points, slice_labels(points, large, urban_km), bootstrap),
-        all_conventions(true, guess, rules),
+        all_conventions(true, guess, CONVENTIONS, class_centres(points, predicted.model.partition)),
     )
 
 

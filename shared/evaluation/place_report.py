@@ -246,7 +246,10 @@ def _conventions(table: pd.DataFrame) -> Section:
     for name, row in table.iterrows():
         cells = [Cell(figure_text(key, float(row[key]))) for key in DISTANCE_TITLES]
         rows.append([Cell(str(name)), *cells, Cell(CONVENTIONS[str(name)].source)])
-    text = "The same guesses, counted as other publications count theirs."
+    text = (
+        "The same guesses, counted as other publications count theirs; "
+        "distances of geoguessrai are miles."
+    )
     columns = ["convention", *DISTANCE_TITLES.values(), "what it is"]
     return Section("By other conventions", [text], Table(columns, rows))
 
