@@ -1,8 +1,9 @@
 """All approaches under one protocol: each model read as countries, and read as points.
 
 * Read as countries: a model of countries as it is; a model of regions by the sum of each country's
-  regions; a point by the country of the gazetteer's nearest place, the others following by the
-  distance of their nearest places.
+  regions; a point by the country whose polygon holds it, or, without polygons, by that of the
+  gazetteer's nearest place: as the data set's own countries were told. The other countries follow
+  by their distance.
 * Read as points: a class by its centre, and by the point that minimises the expected distance under
   the predicted distribution; a point as it is.
 
@@ -11,7 +12,7 @@ Degrees, `(lat, lon)`, kilometres.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,13 +23,14 @@ from shared.evaluation.calibration import tempered
 from shared.evaluation.distance_intervals import compare_distances, distance_intervals
 from shared.evaluation.distances import DISTANCE_TITLES, distance_text
 from shared.evaluation.intervals import Interval, PlaceBootstrap
-from shared.evaluation.metrics import FIGURE_TITLES, evaluate
+from shared.evaluation.metrics import FIGURE_TITLES, compare, evaluate
 from shared.evaluation.models import Predicted
 from shared.evaluation.predictions import check_predictions, has_classes
-from shared.evaluation.readout import HOW, as_countries, as_points
+from shared.evaluation.readout import HOW, as_countries, as_points, points_as_classes
 from shared.evaluation.report import Cell, Table
 from shared.gazetteer import gazetteer
 from shared.geo import Floats, NearestPlaces, check_points
+from shared.partitions import Partition
 
 LEAST, CENTRE = "expected-distance", "centre"
 READ_AS = {CENTRE: "centre of the likeliest class", LEAST: "point of least expected distance"}
@@ -44,12 +46,15 @@ class Approach:
         points: figures read as points, by how; one entry, `"point"`, for a model of points.
         gain: the point of least expected distance minus the centre, paired; with and without the
             checkpoint's temperature. Empty for models of points.
+        versus: the first model of the table minus this one, paired: figures of countries, and of
+            points of least expected distance. Empty for the first itself.
     """
 
     name: str
     countries: dict[str, Interval] | None
     points: dict[str, dict[str, Interval]]
     gain: dict[str, dict[str, Interval]]
+    versus: dict[str, Interval] = field(default_factory=dict)
 
 
 def country_distances(points: ArrayLike) -> tuple[list[str], Floats]:
@@ -69,12 +74,15 @@ def country_distances(points: ArrayLike) -> tuple[list[str], Floats]:
     return codes, np.stack(found, axis=1)
 
 
-def points_as_countries(table: pd.DataFrame) -> pd.DataFrame:
-    """Guessed points read as countries: that of the nearest place has all the probability.
+def points_as_countries(table: pd.DataFrame, countries: Partition | None = None) -> pd.DataFrame:
+    """Guessed points read as countries: the one they lie in has all the probability.
 
     Args:
         table: predictions with a guessed point each, and `true_country`.
+        countries: their polygons; None: the gazetteer's nearest place tells the country.
     """
+    if countries is not None:
+        return points_as_classes(table, countries, table["true_country"].to_numpy(dtype=object))
     codes, away = country_distances(table[["pred_lat", "pred_lon"]].to_numpy(dtype=np.float64))
     order = np.argsort(away, axis=1, kind="stable")
     ranked = np.asarray(codes, dtype=object)[order]
@@ -89,10 +97,10 @@ def points_as_countries(table: pd.DataFrame) -> pd.DataFrame:
     return check_predictions(found, "points read as countries")
 
 
-def countries_of(predicted: Predicted) -> pd.DataFrame:
-    """A model's predictions read as countries."""
+def countries_of(predicted: Predicted, countries: Partition | None = None) -> pd.DataFrame:
+    """A model's predictions read as countries; `countries` is for models of points."""
     if predicted.model.partition is None:
-        return points_as_countries(predicted.table)
+        return points_as_countries(predicted.table, countries)
     if predicted.task == "country":
         return predicted.table
     return as_countries(predicted.table, predicted.model.partition)
@@ -107,42 +115,58 @@ def points_of(predicted: Predicted, how: str = LEAST, *, calibrated: bool = Fals
     return as_points(table, predicted.model.partition, how)
 
 
-def approach_of(predicted: Predicted, bootstrap: PlaceBootstrap, ids: Sequence[str]) -> Approach:
+def approach_of(
+    predicted: Predicted,
+    bootstrap: PlaceBootstrap,
+    ids: Sequence[str],
+    countries: Partition | None = None,
+) -> Approach:
     """One model under the protocol.
 
     Args:
         predicted: its predictions.
         bootstrap: how intervals are made.
         ids: the photos that count.
+        countries: polygons that tell the country of a point; None: the gazetteer does.
     """
-    countries = _only(countries_of(predicted), ids)
+    read = _only(countries_of(predicted, countries), ids)
     if predicted.model.partition is None:
         figures = {"point": distance_intervals(_only(points_of(predicted), ids), bootstrap)}
-        return Approach(predicted.task, evaluate(countries, bootstrap), figures, {})
+        return Approach(predicted.task, evaluate(read, bootstrap), figures, {})
     tables = {how: _only(points_of(predicted, how), ids) for how in HOW}
     gain = {"as it is": compare_distances(tables[LEAST], tables[CENTRE], bootstrap)}
     if "temperature" in predicted.model.config:
         cooled = _only(points_of(predicted, LEAST, calibrated=True), ids)
         gain["calibrated"] = compare_distances(cooled, tables[CENTRE], bootstrap)
     points = {how: distance_intervals(table, bootstrap) for how, table in tables.items()}
-    return Approach(predicted.task, evaluate(countries, bootstrap), points, gain)
+    return Approach(predicted.task, evaluate(read, bootstrap), points, gain)
 
 
-def approaches_of(predicted: Sequence[Predicted], bootstrap: PlaceBootstrap) -> list[Approach]:
+def approaches_of(
+    predicted: Sequence[Predicted], bootstrap: PlaceBootstrap, countries: Partition | None = None
+) -> list[Approach]:
     """All models under the protocol, on the photos that each of them has been asked about.
+
+    Args:
+        predicted: the models' predictions; the others are compared with the first.
+        bootstrap: how intervals are made.
+        countries: polygons that tell the country of a point; None: the gazetteer does.
 
     Raises:
         ValueError: when no photo is common to all, with a place.
     """
-    common: set[str] = set()
-    for number, one in enumerate(predicted):
-        known = one.table[one.table[["true_lat", "true_lon"]].notna().all(axis=1)]
-        common = set(known["id"]) if number == 0 else common & set(known["id"])
-    if not common:
+    located = [one.table.dropna(subset=["true_lat", "true_lon"])["id"] for one in predicted]
+    ids = sorted(set.intersection(*(set(found) for found in located))) if located else []
+    if not ids:
         msg = "Expected photos with coordinates that all models were asked about, but got none"
         raise ValueError(msg)
-    ids = sorted(common)
-    return [approach_of(one, bootstrap, ids) for one in predicted]
+    found = [approach_of(one, bootstrap, ids, countries) for one in predicted]
+    tables = [[_only(countries_of(o, countries), ids), _only(points_of(o), ids)] for o in predicted]
+    for number, (named, pointed) in enumerate(tables[1:], start=1):
+        versus = compare(tables[0][0], named, bootstrap)
+        versus |= compare_distances(tables[0][1], pointed, bootstrap)
+        found[number] = replace(found[number], versus=versus)
+    return found
 
 
 def _only(table: pd.DataFrame, ids: Sequence[str]) -> pd.DataFrame:
@@ -185,6 +209,18 @@ def figure_text(name: str, value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
+def versus_lines(approaches: Sequence[Approach]) -> list[str]:
+    """The first model against each other one, in words; both are given the same places."""
+    lines = []
+    for one in approaches[1:]:
+        top, km = one.versus["top_1"], one.versus["median_km"]
+        lines.append(
+            f"{approaches[0].name} minus {one.name}: right country {top.points()}, median "
+            f"{km.value:+,.0f} km ({km.lower:+,.0f} to {km.upper:+,.0f})."
+        )
+    return lines
+
+
 def approach_frame(approaches: Sequence[Approach]) -> pd.DataFrame:
     """The same table for a notebook."""
     titles = {**FIGURE_TITLES, **DISTANCE_TITLES}
@@ -205,6 +241,7 @@ def approach_document(approaches: Sequence[Approach]) -> list[dict[str, Any]]:
             "least_expected_distance_minus_centre": {
                 kind: _as_dict(figures) for kind, figures in one.gain.items()
             },
+            "first_model_minus_this": _as_dict(one.versus),
         }
         for one in approaches
     ]

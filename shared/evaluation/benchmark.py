@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from shared.boundaries import country_polygons
 from shared.countries import all_codes, name_of
 from shared.data_loader import (
     dataset_settings,
@@ -21,15 +20,15 @@ from shared.evaluation.areas import LEVELS, area_hits, areas_of
 from shared.evaluation.conventions import CONVENTIONS
 from shared.evaluation.distance_intervals import distance_intervals
 from shared.evaluation.distances import all_conventions, table_distances
-from shared.evaluation.inputs import truth_of
+from shared.evaluation.inputs import named_countries, truth_of
 from shared.evaluation.intervals import Floats, Interval, PlaceBootstrap
 from shared.evaluation.layouts import layout_of, read_foreign, unknown_to
 from shared.evaluation.metrics import evaluate
 from shared.evaluation.models import Predicted
-from shared.evaluation.place_summary import area_intervals
+from shared.evaluation.place_summary import area_intervals, class_centres
 from shared.evaluation.published import PUBLISHED, beside_published
 from shared.evaluation.slices import LargePlaces, slice_labels, slice_table
-from shared.partitions import Partition, countries_partition
+from shared.partitions import Partition
 from shared.paths import root
 from shared.training.images import HasImage
 
@@ -93,7 +92,7 @@ def photos_of(
         title, digest = dataset_settings(dataset).title, list_digest(dataset, test_list)
     else:
         path = root() / source
-        named = _countries(polygons) if polygons else None
+        named = named_countries(polygons)
         foreign = read_foreign(path, root() / images if images else None, layout, named)
         photos, truth, labels = foreign.photos, foreign.truth, foreign.labels
         notes, kind = foreign.notes, layout or layout_of(path)
@@ -109,11 +108,6 @@ def photos_of(
         notes = [*notes, f"{max_photos:,} of {len(ids):,} photos, chosen by ids and seed {seed}."]
         digest = f"{digest}-{max_photos}-{seed}"
     return BenchmarkPhotos(photos, truth, labels, title, name, kind, digest, notes)
-
-
-def _countries(polygons: str) -> Partition:
-    shapes = country_polygons(polygons)
-    return countries_partition(list(shapes["code"]), shapes)
 
 
 @dataclass(frozen=True)
@@ -207,6 +201,7 @@ def measure(
     convention: str,
     large: LargePlaces,
     urban_km: float,
+    countries: Partition | None = None,
 ) -> BenchmarkResult:
     """All figures of a model on photos.
 
@@ -219,13 +214,15 @@ def measure(
         convention: how distances are counted.
         large: places that make their surroundings urban.
         urban_km: how near to one is urban.
+        countries: polygons that tell the country of a point; None: the gazetteer does.
     """
-    figures, unknown = {}, set(within.unknown["code"])
+    figures: dict[str, dict[str, Interval]] = {}
+    unknown = set(within.unknown["code"])
     table = predicted.table
     with_country = table["true_country"] != ""
     if with_country.any():
-        countries = countries_of(predicted)[with_country.to_numpy()].reset_index(drop=True)
-        figures |= _rows("read as countries", countries, unknown, lambda t: evaluate(t, bootstrap))
+        named = countries_of(predicted, countries)[with_country.to_numpy()].reset_index(drop=True)
+        figures |= _rows("read as countries", named, unknown, lambda t: evaluate(t, bootstrap))
     points = points_of(predicted, readout)
     empty = pd.DataFrame()
     if len(points) == 0:
@@ -234,14 +231,13 @@ def measure(
         "read as points", points, unknown, lambda t: distance_intervals(t, bootstrap, convention)
     )
     true, guess = (points[[f"{s}_lat", f"{s}_lon"]].to_numpy(float) for s in ("true", "pred"))
-    rules = {name: rule for name, rule in CONVENTIONS.items() if not rule.truth_is_centre}
     return BenchmarkResult(
         figures,
         points,
         table_distances(points, convention),
         _areas(points, labels, bootstrap, convention),
         slice_table(points, slice_labels(points, large, urban_km), bootstrap),
-        all_conventions(true, guess, rules),
+        all_conventions(true, guess, CONVENTIONS, class_centres(points, predicted.model.partition)),
     )
 
 

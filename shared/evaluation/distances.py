@@ -163,11 +163,26 @@ def distance_text(name: str, value: float) -> str:
 
 
 def all_conventions(
-    truth: ArrayLike, guesses: ArrayLike, conventions: Mapping[str, Convention]
+    truth: ArrayLike,
+    guesses: ArrayLike,
+    conventions: Mapping[str, Convention],
+    centres: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> pd.DataFrame:
-    """The figures of the same guesses by each convention: a row a convention."""
-    rows = {
-        name: distance_figures(distance_km(truth, guesses, rule), rule)
-        for name, rule in conventions.items()
-    }
+    """The figures of the same guesses by each convention.
+
+    Args:
+        truth: (N, 2) latitudes and longitudes, degrees.
+        guesses: (N, 2) the same.
+        conventions: by name.
+        centres: (M, 2) centres of the true and of the guessed classes, for conventions that
+            measure between these; without, such conventions are left out.
+
+    Returns:
+        A row a convention; `median_km` and `mean_km` are in the convention's own unit.
+    """
+    rows = {}
+    for name, rule in conventions.items():
+        ends = centres if rule.truth_is_centre else (truth, guesses)
+        if ends is not None:
+            rows[name] = distance_figures(distance_km(*ends, rule), rule)
     return pd.DataFrame(rows).T.rename_axis("convention")

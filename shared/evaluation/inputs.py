@@ -7,8 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from shared.boundaries import country_polygons
 from shared.data_loader import Pair, dataset_settings, read_records
 from shared.manifest import fingerprint
+from shared.partitions import Partition, countries_partition
 from shared.paths import data_folder, lists_folder, root, shown
 from shared.processing.places import place_keys
 
@@ -111,3 +113,16 @@ def truth_of(pairs: Sequence[Pair]) -> pd.DataFrame:
     for column in ("lat", "lon"):
         truth[column] = records[column].astype(float) if column in records else float("nan")
     return truth
+
+
+def named_countries(polygons: str) -> Partition | None:
+    """The countries that tell where a guessed point lies.
+
+    Args:
+        polygons: as of `2-enrich/countries`: a file, `"natural-earth-50m"`, or "" for None: then
+            the gazetteer's nearest place tells it.
+    """
+    if not polygons:
+        return None
+    shapes = country_polygons(polygons)
+    return countries_partition(list(shapes["code"]), shapes)

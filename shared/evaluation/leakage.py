@@ -90,6 +90,8 @@ def audit(
     compared: int = 0,
     near_km: float = NEAR_KM,
     tolerated: float = TOLERATED,
+    *,
+    is_one_dataset: bool = True,
 ) -> LeakageAudit:
     """Look for leakage between a test and a training list.
 
@@ -101,8 +103,10 @@ def audit(
         compared: how many training photos they were looked for among.
         near_km: what counts as the same place.
         tolerated: share of test places within `near_km` that calls for no warning.
+        is_one_dataset: whether both lists are of one data set: else equal names of places mean
+            nothing.
     """
-    shared = len(set(table["place"]) & set(train["place"]))
+    shared = len(set(table["place"]) & set(train["place"])) if is_one_dataset else 0
     distances = nearest_training_km(table, train)
     warnings = _warnings(shared, distances, duplicates, near_km, tolerated)
     rows = by_distance(table, distances, bootstrap)

@@ -33,7 +33,14 @@ def cumulative_figure(distances: Mapping[str, Floats], note: str) -> Figure:
     axes = figure.add_subplot()
     for radius, name in zip(RADII_KM, RADIUS_NAMES, strict=True):
         axes.axvline(radius, color=FAINT, linewidth=1)
-        axes.annotate(f"{name}\n{radius:,g} km", (radius, 101), fontsize=7, color=GREY, ha="center")
+        axes.annotate(
+            f"{name}\n{radius:,g} km",
+            (radius, 101),
+            fontsize=7,
+            color=GREY,
+            ha="center",
+            annotation_clip=False,
+        )
     for number, (name, values) in enumerate(distances.items()):
         ranked = np.sort(np.maximum(np.asarray(values), 0.1))
         share = 100 * np.arange(1, len(ranked) + 1) / len(ranked)
@@ -44,7 +51,7 @@ def cumulative_figure(distances: Mapping[str, Floats], note: str) -> Figure:
     axes.set(xlim=(0.5, WIDEST_KM), ylim=(0, 100))
     axes.set_xlabel("distance of the guess from the truth, km", fontsize=9)
     axes.set_ylabel("share of photos, %", fontsize=9)
-    axes.legend(loc="upper left", frameon=False, fontsize=8, bbox_to_anchor=(0, 0.92))
+    axes.legend(loc="upper left", frameon=False, fontsize=8, bbox_to_anchor=(0, 0.98))
     plain(axes)
     return figure
 
@@ -104,8 +111,8 @@ def distance_comparison(rows: Mapping[str, Mapping[str, Interval]], note: str) -
                 fontsize=8,
                 ha="center",
             )
-        axes.set_xlim(left=0)
-        axes.set_ylim(-0.6, len(shown) - 0.3)
+        widest = max(f[name].upper for f in shown.values())
+        axes.set(xlim=(0, 1.08 * widest), ylim=(-0.6, len(shown) - 0.3))
         axes.set_yticks(heights, list(shown))
         axes.set_xlabel(title, fontsize=9)
         axes.grid(axis="x", color=FAINT)

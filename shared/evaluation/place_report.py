@@ -13,6 +13,7 @@ from shared.evaluation.approaches import (
     approach_table,
     figure_cell,
     figure_text,
+    versus_lines,
 )
 from shared.evaluation.areas import LEVELS
 from shared.evaluation.conventions import CONVENTIONS
@@ -199,7 +200,7 @@ def _approaches(approaches: Sequence[Approach], picture: Picture) -> Section:
         f"read as points by the {CENTRE} of the likeliest, and by the point of least "
         f"{LEAST.replace('-', ' ')}. Small: 95 % intervals over places."
     )
-    paragraphs = [text, *gain_lines(approaches)]
+    paragraphs = [text, *gain_lines(approaches), *versus_lines(approaches)]
     return Section(
         "All approaches, one protocol", paragraphs, approach_table(approaches), [picture]
     )
@@ -245,7 +246,10 @@ def _conventions(table: pd.DataFrame) -> Section:
     for name, row in table.iterrows():
         cells = [Cell(figure_text(key, float(row[key]))) for key in DISTANCE_TITLES]
         rows.append([Cell(str(name)), *cells, Cell(CONVENTIONS[str(name)].source)])
-    text = "The same guesses, counted as other publications count theirs."
+    text = (
+        "The same guesses, counted as other publications count theirs; "
+        "distances of geoguessrai are miles."
+    )
     columns = ["convention", *DISTANCE_TITLES.values(), "what it is"]
     return Section("By other conventions", [text], Table(columns, rows))
 

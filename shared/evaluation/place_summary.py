@@ -28,6 +28,7 @@ from shared.evaluation.predictions import has_classes
 from shared.evaluation.readout import as_points, expected_distance_points
 from shared.evaluation.trust import Trust, trust_document, trust_of_classes
 from shared.geo import nearest
+from shared.partitions import Partition
 
 MODEL, MODEL_PLACES = "model, a photo", "model, all views of a place"
 CONSTANT_PHOTOS = 2000  # of the training, that the best constant is made from
@@ -87,6 +88,7 @@ def summarise_places(
     baselines: Mapping[str, pd.DataFrame],
     bootstrap: PlaceBootstrap,
     convention: str = "default",
+    partition: Partition | None = None,
 ) -> PlaceSummary:
     """Evaluate predictions by distance.
 
@@ -95,6 +97,7 @@ def summarise_places(
         baselines: other predictions of the same photos, by name.
         bootstrap: how intervals are made.
         convention: how distances are counted.
+        partition: the model's classes, for conventions that measure between their centres.
     """
     photos, places = tables["photos"], tables["places"]
     both = {MODEL: photos, MODEL_PLACES: places}
@@ -106,7 +109,6 @@ def summarise_places(
         for name, table in baselines.items()
     }
     points = [photos[[f"{s}_lat", f"{s}_lon"]].to_numpy(np.float64) for s in ("true", "pred")]
-    rules = {name: rule for name, rule in CONVENTIONS.items() if not rule.truth_is_centre}
     return PlaceSummary(
         photos,
         places,
@@ -114,8 +116,19 @@ def summarise_places(
         {n: evaluate(t, bootstrap) for n, t in both.items()} if has_classes(photos) else {},
         area_intervals(photos, bootstrap),
         found,
-        all_conventions(points[0], points[1], rules),
+        all_conventions(points[0], points[1], CONVENTIONS, class_centres(photos, partition)),
     )
+
+
+def class_centres(table: pd.DataFrame, partition: Partition | None) -> tuple[Floats, Floats] | None:
+    """(M, 2) centres of the true and of the guessed classes, of the rows whose class is known."""
+    if partition is None or not has_classes(table):
+        return None
+    rows = [partition.index_of(table[name]) for name in ("true_code", "pred_code")]
+    known = (rows[0] >= 0) & (rows[1] >= 0)
+    if not known.any():
+        return None
+    return partition.centres[rows[0][known]], partition.centres[rows[1][known]]
 
 
 def area_intervals(table: pd.DataFrame, bootstrap: PlaceBootstrap) -> dict[str, Interval]:
@@ -184,14 +197,10 @@ def oracle_predictions(table: pd.DataFrame, train: pd.DataFrame) -> pd.DataFrame
 
 def _pointed(table: pd.DataFrame, points: Floats) -> pd.DataFrame:
     """The same photos with other points, and without classes."""
-    return table.assign(
-        true_code="",
-        pred_code="",
-        pred_lat=points[:, 0],
-        pred_lon=points[:, 1],
-        codes=[np.empty(0, dtype=object) for _ in range(len(table))],
-        probabilities=[np.empty(0, dtype=np.float32) for _ in range(len(table))],
-    )
+    found = table.assign(true_code="", pred_code="", pred_lat=points[:, 0], pred_lon=points[:, 1])
+    for name, kind in (("codes", object), ("probabilities", np.float32)):
+        found[name] = pd.Series([np.empty(0, dtype=kind) for _ in range(len(found))], dtype=object)
+    return found
 
 
 def trust_of_places(

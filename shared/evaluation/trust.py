@@ -3,7 +3,7 @@
 Every evaluation does the same here, whatever its model predicts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from shared.evaluation.abstention import RiskCoverage, risk_coverage
-from shared.evaluation.calibration import Tempering, compare_tempered, confidences
+from shared.evaluation.calibration import Tempering, compare_tempered, confidences, tempered
 from shared.evaluation.credible import Coverage, class_coverage, coverage_document
 from shared.evaluation.figures import save_figure
 from shared.evaluation.intervals import Interval, PlaceBootstrap
@@ -37,9 +37,11 @@ class Trust:
         leakage: what was found between test and training.
         tempering: calibration before and after the temperature; None without classes, or where
             the checkpoint has no temperature.
-        coverage: how credible areas do, by level; empty where there are none.
+        coverage: how credible areas do, by level, with the temperature where there is one; empty
+            where the model has none.
         risk: risk against coverage; None where the model has no confidence.
         risk_unit: what an error is: `"share wrong"` or `"mean km"`.
+        untempered: credible areas without the temperature, where there is one.
     """
 
     leakage: LeakageAudit
@@ -47,6 +49,7 @@ class Trust:
     coverage: list[Coverage]
     risk: RiskCoverage | None
     risk_unit: str = "share wrong"
+    untempered: Sequence[Coverage] = ()
 
 
 def trust_of_classes(
@@ -69,13 +72,13 @@ def trust_of_classes(
         msg = "Expected predictions of classes, got points: use Trust itself"
         raise ValueError(msg)
     confidence, is_right = confidences(table)
-    made = None if temperature is None else compare_tempered(table, temperature, bootstrap)
-    return Trust(
-        leakage,
-        made,
-        class_coverage(table, partition, bootstrap),
-        risk_coverage(table, confidence, ~is_right, bootstrap),
-    )
+    risk = risk_coverage(table, confidence, ~is_right, bootstrap)
+    plain = class_coverage(table, partition, bootstrap)
+    if temperature is None:
+        return Trust(leakage, None, plain, risk)
+    made = compare_tempered(table, temperature, bootstrap)
+    coverage = class_coverage(tempered(table, temperature), partition, bootstrap)
+    return Trust(leakage, made, coverage, risk, untempered=plain)
 
 
 def trust_document(trust: Trust) -> dict[str, Any]:
@@ -91,6 +94,7 @@ def trust_document(trust: Trust) -> dict[str, Any]:
             "log_loss_after": made.log_loss["after"].as_dict(),
         }
     found["credible_areas"] = coverage_document(trust.coverage)
+    found["credible_areas_without_temperature"] = coverage_document(trust.untempered)
     found["abstention"] = None
     if trust.risk is not None:
         at = {f"{share:g}": found.as_dict() for share, found in trust.risk.answered.items()}
@@ -140,7 +144,7 @@ def trust_sections(trust: Trust, pictures: Mapping[str, Picture]) -> list[Sectio
     if trust.tempering is not None:
         found.append(_tempering(trust.tempering, pictures))
     if trust.coverage:
-        found.append(_credible(trust.coverage, pictures))
+        found.append(_credible(trust, pictures))
     if trust.risk is not None:
         found.append(_risk(trust.risk, trust.risk_unit, pictures))
     return found
@@ -201,7 +205,8 @@ def _tempering(made: Tempering, pictures: Mapping[str, Picture]) -> Section:
     return Section("Temperature", [text], pictures=_some(pictures, "calibration"))
 
 
-def _credible(coverage: list[Coverage], pictures: Mapping[str, Picture]) -> Section:
+def _credible(trust: Trust, pictures: Mapping[str, Picture]) -> Section:
+    coverage = trust.coverage
     with_classes = coverage[0].classes is not None
     rows = []
     for found in coverage:
@@ -223,6 +228,9 @@ def _credible(coverage: list[Coverage], pictures: Mapping[str, Picture]) -> Sect
         else f"The areas of {', '.join(broken)} hold less often than they promise."
     )
     text += " Small: 95 % intervals over places."
+    if trust.untempered:
+        held = [f"{100 * c.holds.value:.1f} % at {100 * c.level:.0f} %" for c in trust.untempered]
+        text += f" With the temperature; without it they hold {', '.join(held)}."
     table = Table(columns, rows)
     return Section("Within which area?", [text], table, _some(pictures, "credible"))
 

@@ -129,7 +129,7 @@ def make_place_checkpoint(dataset: str, task: str) -> Path:
     partition = region_partition() if task == "region" else None
     anchors = to_unit_vectors([PLACES[code] for code in CODES]).tolist()
     head = {"kind": "classes"} if partition else VmfHead(anchors).facts()
-    config = {
+    config: dict[str, object] = {
         "task": task,
         "head": head,
         "backbone": "mobilenet_v3_small",
