@@ -102,4 +102,5 @@ def overlay(image: Bytes, scores: NDArray[np.float32], width: int = 640) -> Byte
     coloured: Any = colormaps[MAP](shares)[..., :3] * 255
     weight = STRENGTH * (0.25 + 0.75 * shares[..., None])
     mixed = large * (1 - weight) + coloured * weight
-    return np.clip(mixed, 0, 255).astype(np.uint8)
+    found: Bytes = np.clip(mixed, 0, 255).astype(np.uint8)
+    return found

@@ -56,10 +56,10 @@ def name_photos(sources: PhotoSource | Iterable[PhotoSource]) -> list[Photo]:
         FileNotFoundError: for a folder without photos.
         TypeError: for what is no photo at all.
     """
-    listed = [sources] if is_photo(sources) else list(sources)  # type: ignore[arg-type]
+    listed: list[Any] = [sources] if is_photo(sources) else list(sources)  # type: ignore[arg-type]
     photos: list[Photo] = []
     for source in listed:
-        if not is_photo(source) or isinstance(source, int):
+        if not is_photo(source):
             msg = (
                 "Expected a photo as a path, bytes, a Pillow image or an array (H, W, 3), "
                 f"got {type(source).__name__}"

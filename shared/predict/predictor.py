@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from shared.countries import name_of
-from shared.evaluation.predictions import POOLINGS, SMALLEST_PROBABILITY
+from shared.evaluation.pooling import POOLINGS, SMALLEST_PROBABILITY
 from shared.geo import Floats, nearest, spherical_mean
 from shared.manifest import fingerprint
 from shared.predict.answers import Answer, Answers, Guess, Pin
@@ -60,7 +60,7 @@ class Predictor:
             "task": config["task"],
             "backbone": config["backbone"],
             "classes": len(config["classes"]),
-            "countries": len(self.classes.countries[0]) if partition is not None else None,
+            "countries": len({c for c in partition.countries if c}) if partition else None,
             "is_calibrated": config.get("temperature") is not None,
             "trained_on": config.get("dataset") or dataset or None,
             "weights_digest": digest,
@@ -286,7 +286,7 @@ def _distinct(groups: Sequence[Group]) -> list[Group]:
 def pooled(probabilities: Floats, pooling: str) -> Floats:
     """One row of probabilities from those of several views.
 
-    It is what `shared.evaluation.predictions.pool_views` does, on arrays.
+    It is what `shared.evaluation.pooling.pool_views` does, on arrays.
 
     Args:
         probabilities: (V, K) of V views.
@@ -298,7 +298,7 @@ def pooled(probabilities: Floats, pooling: str) -> Floats:
     if len(probabilities) == 1:
         return probabilities[0]
     if pooling == "mean":
-        mean = probabilities.mean(axis=0)
+        mean: Floats = probabilities.mean(axis=0)
     else:
         logs = np.log(np.maximum(probabilities, SMALLEST_PROBABILITY)).mean(axis=0)
         mean = np.exp(logs - logs.max())
