@@ -47,7 +47,7 @@ def choose_photos(pairs: Sequence[Pair], truth: pd.DataFrame, seed: int) -> list
     paths = {pair.id: pair.image for pair in pairs}
     found: dict[str, GamePhoto] = {}
     for name in stable_order(paths, seed):
-        row: dict[str, Any] = truth.loc[name].to_dict()
+        row: dict[Any, Any] = truth.loc[name].to_dict()
         place = str(row["place"])
         if place not in found:
             point = float(row["lat"]), float(row["lon"])

@@ -136,8 +136,10 @@ def cells() -> Partition:
     table = pd.DataFrame(
         {"code": world["code"], "name": world["name"], "lat": inside.y, "lon": inside.x}
     )
+    # Some outlines end at longitude 180.00000000000006.
+    shapes = shapely.transform(world.geometry.to_numpy(), _on_earth)
     countries = Partition(
-        "countries", gpd.GeoDataFrame(table[COLUMNS[:4]], geometry=world.geometry, crs=CRS)
+        "countries", gpd.GeoDataFrame(table[COLUMNS[:4]], geometry=shapes, crs=CRS)
     )
     boxes = np.concatenate([_band(south) for south in np.arange(-90, 90, CELL_DEG)])
     centres = np.column_stack([boxes[:, [1, 3]].mean(axis=1), boxes[:, [0, 2]].mean(axis=1)])
@@ -152,6 +154,11 @@ def cells() -> Partition:
     )
     geometry = shapely.box(*boxes.T)
     return Partition(CELLS, gpd.GeoDataFrame(cell_table, geometry=geometry, crs=CRS))
+
+
+def _on_earth(lon_lat: Floats) -> Floats:
+    found: Floats = np.clip(lon_lat, [-180, -90], [180, 90])
+    return found
 
 
 def _band(south: float) -> Floats:

@@ -255,21 +255,24 @@ def group_photos(images: Request, views: bool) -> list[Group]:
     """
     listed: Iterable[Any] = [images] if is_photo(images) else images  # type: ignore[assignment]
     groups: list[Group] = []
+    first = 1
     for item in listed:
+        photos = name_photos(item, first)
+        first += len(photos)
         if is_photo(item):
-            groups += [Group(photo.name, (photo,)) for photo in name_photos(item)]
+            groups += [Group(photo.name, (photo,)) for photo in photos]
         else:
-            groups.append(Group(f"place {len(groups) + 1}", tuple(name_photos(item))))
+            groups.append(Group(f"place {len(groups) + 1}", tuple(photos)))
     groups = _distinct(groups)
-    photos = tuple(photo for group in groups for photo in group.photos)
-    if not photos:
+    every = tuple(photo for group in groups for photo in group.photos)
+    if not every:
         msg = "Expected at least one photo to look at, got none"
         raise ValueError(msg)
-    return [Group("the place", photos)] if views else groups
+    return [Group("the place", every)] if views else groups
 
 
 def _distinct(groups: Sequence[Group]) -> list[Group]:
-    """The groups with photos of names of their own: a second `photo 1` is called `photo 1 (2)`."""
+    """The groups with photos of names of their own: a second `1.jpg` is called `1.jpg (2)`."""
     seen: dict[str, int] = {}
     found = []
     for group in groups:
@@ -296,7 +299,8 @@ def pooled(probabilities: Floats, pooling: str) -> Floats:
         (K,) with a sum of 1. One view stays as it is.
     """
     if len(probabilities) == 1:
-        return probabilities[0]
+        only: Floats = probabilities[0]
+        return only
     if pooling == "mean":
         mean: Floats = probabilities.mean(axis=0)
     else:
