@@ -51,7 +51,7 @@ def opened(build: Callable[[], Any], port: int = 0, css: str = "") -> Iterator[s
         import gradio  # here: it takes seconds, and reads the environment
 
         app = build()
-        theme = gradio.themes.Default(font=FONTS, font_mono=MONO)  # type: ignore[arg-type]
+        theme = gradio.themes.Default(font=FONTS, font_mono=MONO)
         _, url, _ = app.launch(
             server_name=HOST,
             server_port=port or free_port(),

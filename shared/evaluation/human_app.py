@@ -55,7 +55,7 @@ class Setting:
     note: str = ""
 
 
-def build(setting: Setting) -> gr.Blocks:
+def build(setting: Setting) -> Any:  # noqa: ANN401 - gradio has no types for its Blocks
     """The page of the game."""
     names = sorted(name_of(code) for code in all_codes())
     with gr.Blocks(title="Where was this photo taken?", analytics_enabled=False) as page:
@@ -101,13 +101,16 @@ def build(setting: Setting) -> gr.Blocks:
             answer_map = gr.Plot(show_label=False, visible=False, elem_id="answer-map")
         asking = [photo, larger, typed, send, no_idea, said, score, onward, answer_map]
         enter.click(
-            _enter(setting), [who, experience], [game, door, room, refusal, *asking], api_name=False
+            _enter(setting),
+            [who, experience],
+            [game, door, room, refusal, *asking],
+            api_visibility="private",
         )
-        send.click(_send, [game, typed], [*asking], api_name=False)
-        no_idea.click(_no_idea, [game], [*asking], api_name=False)
-        onward.click(_next, [game], [*asking], api_name=False)
-        larger.input(_resize, [game, larger], [photo], api_name=False)
-        stop.click(_stop, [game], [game, door, room, refusal], api_name=False)
+        send.click(_send, [game, typed], [*asking], api_visibility="private")
+        no_idea.click(_no_idea, [game], [*asking], api_visibility="private")
+        onward.click(_next, [game], [*asking], api_visibility="private")
+        larger.input(_resize, [game, larger], [photo], api_visibility="private")
+        stop.click(_stop, [game], [game, door, room, refusal], api_visibility="private")
     return page
 
 

@@ -47,11 +47,11 @@ def choose_photos(pairs: Sequence[Pair], truth: pd.DataFrame, seed: int) -> list
     paths = {pair.id: pair.image for pair in pairs}
     found: dict[str, GamePhoto] = {}
     for name in stable_order(paths, seed):
-        row = truth.loc[name]
+        row: dict[Any, Any] = truth.loc[name].to_dict()
         place = str(row["place"])
         if place not in found:
-            place_of = (float(row["lat"]), float(row["lon"]))
-            found[place] = GamePhoto(name, place, paths[name], str(row["code"]), *place_of)
+            point = float(row["lat"]), float(row["lon"])
+            found[place] = GamePhoto(name, place, paths[name], str(row["code"]), *point)
     return list(found.values())
 
 

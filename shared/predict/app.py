@@ -40,7 +40,7 @@ and any position stored in it is not read.
 NOTHING = "Drop a photo to begin."
 
 
-def build(predictor: Predictor, neighbours: Neighbours | None, why_none: str = "") -> gr.Blocks:
+def build(predictor: Predictor, neighbours: Neighbours | None, why_none: str = "") -> Any:  # noqa: ANN401
     """The page.
 
     Args:
@@ -99,10 +99,10 @@ def build(predictor: Predictor, neighbours: Neighbours | None, why_none: str = "
             _look(predictor, neighbours, why_none),
             [photo, pin],
             [photo, held, *outputs],
-            api_name=False,
+            api_visibility="private",
         )
-        pin.input(_again(predictor), [held, pin], [answer, area, notes], api_name=False)
-        photo.clear(_cleared, [], [held, *outputs], api_name=False)
+        pin.input(_again(predictor), [held, pin], [answer, area, notes], api_visibility="private")
+        photo.clear(_cleared, [], [held, *outputs], api_visibility="private")
     return page
 
 
@@ -189,10 +189,10 @@ def clean_copy(data: bytes) -> Bytes:
         (H, W, 3) bytes, RGB.
     """
     header = read_header(data)
-    image = turn_upright(decode(data, header), header.orientation)[..., ::-1]
+    image: Bytes = turn_upright(decode(data, header), header.orientation)[..., ::-1]
     if image.shape[1] > SHOWN_WIDTH:
         size = SHOWN_WIDTH, max(1, round(SHOWN_WIDTH * image.shape[0] / image.shape[1]))
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
     return np.ascontiguousarray(image, dtype=np.uint8)
 
 

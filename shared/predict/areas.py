@@ -1,6 +1,6 @@
 """Classes to countries and areas: whose they are, how large, and the fewest that hold most.
 
-Degrees, `(lat, lon)`; areas are square kilometres on the ellipsoid's equal-area plane (EPSG:6933).
+Degrees, `(lat, lon)`; square kilometres.
 """
 
 from functools import cache, cached_property
@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 
 from shared.boundaries import CRS
 from shared.countries import name_of
+from shared.evaluation.credible import class_areas, credible_classes
+from shared.evaluation.readout import expected_distance_points
 from shared.geo import EARTH_RADIUS_KM, Floats, haversine_km
 from shared.partitions import COLUMNS, Partition, world_outlines
 from shared.predict.answers import Area, Guess, Pin
 
-EQUAL_AREA = "EPSG:6933"  # NSIDC EASE-Grid 2.0 Global
 CELL_DEG = 1.5  # height of a cell, and its width on the equator: 167 km
 CELLS = "cells"
 POLYGONS = ("Polygon", "MultiPolygon")
+MOST_FOR_POINT = 500  # classes
 
 
 class Classes:
@@ -69,10 +71,7 @@ class Classes:
         """(K,) areas of the classes, NaN where the outline is not known."""
         if self.kind == CELLS:
             return cell_areas_km2(self.partition)
-        has = self.outlines.notna().to_numpy()
-        found = np.full(len(self.codes), np.nan)
-        found[has] = self.outlines[has].to_crs(EQUAL_AREA).area.to_numpy() / 1e6
-        return found
+        return class_areas(self.partition)
 
     def best_countries(self, probabilities: Floats, top: int) -> tuple[Guess, ...]:
         """The most probable countries: the sums of their classes."""
@@ -98,17 +97,14 @@ class Classes:
             probabilities: (K,) of the classes.
             level: the share, above 0 and at most 1.
         """
-        order = np.argsort(-probabilities, kind="stable")
-        held = np.cumsum(probabilities[order])
-        n_classes = min(int(np.searchsorted(held, level - 1e-9)) + 1, len(order))
-        rows = order[:n_classes]
-        inside = np.zeros(len(order))
-        inside[rows] = probabilities[rows]
+        chosen = credible_classes(probabilities[None], level)[0]
+        rows = [row for row in np.argsort(-probabilities, kind="stable") if chosen[row]]
+        inside = np.where(chosen, probabilities, 0.0)
         km2 = float(self.km2[rows].sum())
         known, _ = self.countries
         return Area(
             level,
-            float(held[n_classes - 1]),
+            float(inside.sum()),
             self.kind,
             tuple(self._guess(int(row), probabilities) for row in rows),
             tuple(g.code for g in self.best_countries(inside, len(known)) if g.probability > 0),
@@ -116,17 +112,16 @@ class Classes:
         )
 
     def pin(self, probabilities: Floats) -> Pin:
-        """The point of a class from which the expected distance to the true place is least."""
-        points = self.partition.inner if self.kind == "regions" else self.partition.centres
-        order = np.argsort(-probabilities, kind="stable")[:200]
-        expected = haversine_km(points[order][:, None], points[order][None]) @ probabilities[order]
-        best = int(np.argmin(expected))
-        lat, lon = points[order[best]]
-        share = float(probabilities[order].sum())
-        how = f"the middle of one of the {self.kind}, with the least expected distance"
-        return Pin(
-            round(float(lat), 5), round(float(lon), 5), how, round(float(expected[best]) / share)
-        )
+        """The point from which the expected distance to the true place is least.
+
+        Of many classes the most probable ones are looked at: the rest hardly moves the point.
+        """
+        rows = np.argsort(-probabilities, kind="stable")[:MOST_FOR_POINT]
+        shares, centres = probabilities[rows], self.partition.centres[rows]
+        point = expected_distance_points(shares[None], centres)[0]
+        expected = float(haversine_km(point, centres) @ shares / shares.sum())
+        how = f"least expected distance to the middles of the {self.kind}"
+        return Pin(round(float(point[0]), 5), round(float(point[1]), 5), how, round(expected))
 
 
 @cache
@@ -141,8 +136,10 @@ def cells() -> Partition:
     table = pd.DataFrame(
         {"code": world["code"], "name": world["name"], "lat": inside.y, "lon": inside.x}
     )
+    # Some outlines end at longitude 180.00000000000006.
+    shapes = shapely.transform(world.geometry.to_numpy(), _on_earth)
     countries = Partition(
-        "countries", gpd.GeoDataFrame(table[COLUMNS[:4]], geometry=world.geometry, crs=CRS)
+        "countries", gpd.GeoDataFrame(table[COLUMNS[:4]], geometry=shapes, crs=CRS)
     )
     boxes = np.concatenate([_band(south) for south in np.arange(-90, 90, CELL_DEG)])
     centres = np.column_stack([boxes[:, [1, 3]].mean(axis=1), boxes[:, [0, 2]].mean(axis=1)])
@@ -157,6 +154,11 @@ def cells() -> Partition:
     )
     geometry = shapely.box(*boxes.T)
     return Partition(CELLS, gpd.GeoDataFrame(cell_table, geometry=geometry, crs=CRS))
+
+
+def _on_earth(lon_lat: Floats) -> Floats:
+    found: Floats = np.clip(lon_lat, [-180, -90], [180, 90])
+    return found
 
 
 def _band(south: float) -> Floats:

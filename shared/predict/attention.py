@@ -4,12 +4,12 @@ Occlusion (Zeiler and Fergus, 2014, arXiv 1311.2901), by captum: a grey square i
 photo, and the fall of the log-probability is put where it was. It works for every network.
 """
 
+import warnings
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from captum.attr import Occlusion
 from matplotlib import colormaps
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -39,6 +39,10 @@ def occlusion(predictor: Predictor, image: Bytes, country: str = "") -> NDArray[
         over the squares that cover it; above 0 what speaks for the answer. Of a model without
         classes by how much its output turns away from what it was.
     """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of tqdm.auto in a notebook; no bar is drawn
+        from captum.attr import Occlusion
+
     config = predictor.checkpoint.config
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = predictor.checkpoint.model.to(device).eval()
@@ -102,4 +106,5 @@ def overlay(image: Bytes, scores: NDArray[np.float32], width: int = 640) -> Byte
     coloured: Any = colormaps[MAP](shares)[..., :3] * 255
     weight = STRENGTH * (0.25 + 0.75 * shares[..., None])
     mixed = large * (1 - weight) + coloured * weight
-    return np.clip(mixed, 0, 255).astype(np.uint8)
+    found: Bytes = np.clip(mixed, 0, 255).astype(np.uint8)
+    return found

@@ -15,8 +15,6 @@ from shapely.geometry import mapping
 
 from shared.predict.answers import Answer, Answers, as_dict
 from shared.predict.areas import Classes
-from shared.predict.map_page import answers_map
-from shared.web_map import write_page
 
 FORMATS = ("json", "csv", "geojson", "html")
 COORDINATE_DECIMALS = 4  # of outlines, degrees: 11 m, far below what an area means
@@ -37,6 +35,9 @@ def write_answers(answers: Answers, path: Path) -> Path:
         msg = f"Expected a file of one of {FORMATS}, but got {path.name!r}"
         raise ValueError(msg)
     if kind == "html":
+        from shared.predict.map_page import answers_map  # plotly takes seconds to import
+        from shared.web_map import write_page
+
         return write_page(answers_map(answers), path, "Where was it taken?")
     text = as_text(answers, kind)
     path.parent.mkdir(parents=True, exist_ok=True)

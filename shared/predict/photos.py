@@ -45,21 +45,22 @@ class Photo:
     source: PhotoSource
 
 
-def name_photos(sources: PhotoSource | Iterable[PhotoSource]) -> list[Photo]:
+def name_photos(sources: PhotoSource | Iterable[PhotoSource], first: int = 1) -> list[Photo]:
     """Photos with names, folders opened.
 
     Args:
         sources: one photo, a folder, or several of these. A folder stands for the photos in it and
             in its folders, in the order of their names; hidden ones are passed over.
+        first: the number of the first; photos without a name are called by theirs.
 
     Raises:
         FileNotFoundError: for a folder without photos.
         TypeError: for what is no photo at all.
     """
-    listed = [sources] if is_photo(sources) else list(sources)  # type: ignore[arg-type]
+    listed: list[Any] = [sources] if is_photo(sources) else list(sources)  # type: ignore[arg-type]
     photos: list[Photo] = []
     for source in listed:
-        if not is_photo(source) or isinstance(source, int):
+        if not is_photo(source):
             msg = (
                 "Expected a photo as a path, bytes, a Pillow image or an array (H, W, 3), "
                 f"got {type(source).__name__}"
@@ -70,7 +71,7 @@ def name_photos(sources: PhotoSource | Iterable[PhotoSource]) -> list[Photo]:
         elif isinstance(source, (str, Path)):
             photos.append(Photo(Path(source).name, Path(source)))
         else:
-            photos.append(Photo(f"photo {len(photos) + 1}", source))
+            photos.append(Photo(f"photo {first + len(photos)}", source))
     return photos
 
 
@@ -101,7 +102,7 @@ def photos_in(folder: Path) -> list[Photo]:
 
 def _natural(name: str) -> list[tuple[bool, int, str]]:
     parts = (part for part in _DIGITS.split(name) if part)
-    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
+    return [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
 
 
 def model_input(source: PhotoSource, resize: ResizeSettings, preprocessing: Preprocessing) -> Bytes:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from shared.countries import name_of
-from shared.evaluation.predictions import POOLINGS, SMALLEST_PROBABILITY
+from shared.evaluation.pooling import POOLINGS, SMALLEST_PROBABILITY
 from shared.geo import Floats, nearest, spherical_mean
 from shared.manifest import fingerprint
 from shared.predict.answers import Answer, Answers, Guess, Pin
@@ -60,7 +60,7 @@ class Predictor:
             "task": config["task"],
             "backbone": config["backbone"],
             "classes": len(config["classes"]),
-            "countries": len(self.classes.countries[0]) if partition is not None else None,
+            "countries": len({c for c in partition.countries if c}) if partition else None,
             "is_calibrated": config.get("temperature") is not None,
             "trained_on": config.get("dataset") or dataset or None,
             "weights_digest": digest,
@@ -255,21 +255,24 @@ def group_photos(images: Request, views: bool) -> list[Group]:
     """
     listed: Iterable[Any] = [images] if is_photo(images) else images  # type: ignore[assignment]
     groups: list[Group] = []
+    first = 1
     for item in listed:
+        photos = name_photos(item, first)
+        first += len(photos)
         if is_photo(item):
-            groups += [Group(photo.name, (photo,)) for photo in name_photos(item)]
+            groups += [Group(photo.name, (photo,)) for photo in photos]
         else:
-            groups.append(Group(f"place {len(groups) + 1}", tuple(name_photos(item))))
+            groups.append(Group(f"place {len(groups) + 1}", tuple(photos)))
     groups = _distinct(groups)
-    photos = tuple(photo for group in groups for photo in group.photos)
-    if not photos:
+    every = tuple(photo for group in groups for photo in group.photos)
+    if not every:
         msg = "Expected at least one photo to look at, got none"
         raise ValueError(msg)
-    return [Group("the place", photos)] if views else groups
+    return [Group("the place", every)] if views else groups
 
 
 def _distinct(groups: Sequence[Group]) -> list[Group]:
-    """The groups with photos of names of their own: a second `photo 1` is called `photo 1 (2)`."""
+    """The groups with photos of names of their own: a second `1.jpg` is called `1.jpg (2)`."""
     seen: dict[str, int] = {}
     found = []
     for group in groups:
@@ -286,7 +289,7 @@ def _distinct(groups: Sequence[Group]) -> list[Group]:
 def pooled(probabilities: Floats, pooling: str) -> Floats:
     """One row of probabilities from those of several views.
 
-    It is what `shared.evaluation.predictions.pool_views` does, on arrays.
+    It is what `shared.evaluation.pooling.pool_views` does, on arrays.
 
     Args:
         probabilities: (V, K) of V views.
@@ -296,9 +299,10 @@ def pooled(probabilities: Floats, pooling: str) -> Floats:
         (K,) with a sum of 1. One view stays as it is.
     """
     if len(probabilities) == 1:
-        return probabilities[0]
+        only: Floats = probabilities[0]
+        return only
     if pooling == "mean":
-        mean = probabilities.mean(axis=0)
+        mean: Floats = probabilities.mean(axis=0)
     else:
         logs = np.log(np.maximum(probabilities, SMALLEST_PROBABILITY)).mean(axis=0)
         mean = np.exp(logs - logs.max())
