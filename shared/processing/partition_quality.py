@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from shared.areas import areas_km2
 from shared.boundaries import world_outlines
+from shared.gazetteer import nearest_places
 from shared.geo import (
     EARTH_RADIUS_KM,
     Floats,
@@ -30,6 +31,7 @@ from shared.partitions import Partition
 from shared.polygon_index import PolygonIndex
 
 LAND_POINTS = 1_000_000
+SAME_PLACE_KM = 1e-6
 CENTRES = ("photos", "own", "inner")
 RADII_KM = (1, 25, 200, 750, 2500)  # street, city, region, country, continent
 
@@ -81,6 +83,7 @@ def partition_quality(
     min_photos: int = 1,
     train_codes: Iterable[str] | None = None,
     test_codes: Iterable[str] | None = None,
+    with_areas: bool = True,
 ) -> PartitionQuality:
     """How well a partition divides a data set's places.
 
@@ -96,6 +99,8 @@ def partition_quality(
         train_codes: the class of each training photo, where it is known already ("" for none);
             else the partition labels it.
         test_codes: the same of the test photos.
+        with_areas: whether the classes' areas are wanted: they take seconds where a class has
+            places alone.
 
     Raises:
         ValueError: when a setting is out of range, a photo lies nowhere, or no class is known.
@@ -119,7 +124,7 @@ def partition_quality(
     guesses = _guesses(partition, points[0], rows[0], centres)
     return PartitionQuality(
         name or partition.name,
-        _classes(partition, guesses, counts, is_known),
+        _classes(partition, guesses, counts, is_known, with_areas),
         _photos(partition, test.index, points[1], rows[1], guesses, is_known),
     )
 
@@ -134,7 +139,8 @@ def class_areas_km2(partition: Partition) -> Floats:
 
     The land is looked up at `LAND_POINTS` even points of the sphere, 510 km2 each, within coarse
     outlines of the world's countries (Natural Earth 110m), so that the area of a class that has
-    places alone is rough, and 0 where it has less land than lies between the points.
+    places alone is rough, and 0 where it has less land than lies between the points. Where its
+    places are the gazetteer's, land that is nearer to another of the gazetteer is not its own.
 
     Args:
         partition: the classes.
@@ -147,8 +153,11 @@ def class_areas_km2(partition: Partition) -> Floats:
     by_places = shapely.get_dimensions(shapes) == 0
     if by_places.any():
         land = _land()
-        rows = partition.index_of(partition.label(land))
-        counts = np.bincount(rows, minlength=len(partition))
+        codes, distance_km = partition.label_with_distance(land)
+        places = shapely.get_coordinates(shapes[by_places])[:, ::-1]
+        if (nearest_places(places)[1] < SAME_PLACE_KM).all():
+            codes = codes[distance_km < nearest_places(land)[1] + SAME_PLACE_KM]
+        counts = np.bincount(partition.index_of(codes), minlength=len(partition))
         area[by_places] = counts[by_places] * 4 * np.pi * EARTH_RADIUS_KM**2 / LAND_POINTS
     return area
 
@@ -215,6 +224,7 @@ def _classes(
     guesses: Floats,
     counts: Sequence[NDArray[np.int64]],
     is_known: NDArray[np.bool_],
+    with_areas: bool,
 ) -> pd.DataFrame:
     return pd.DataFrame(
         {
@@ -222,7 +232,7 @@ def _classes(
             "country": partition.countries,
             "lat": guesses[:, 0],
             "lon": guesses[:, 1],
-            "area_km2": class_areas_km2(partition),
+            "area_km2": class_areas_km2(partition) if with_areas else np.nan,
             "train": counts[0],
             "test": counts[1],
             "is_known": is_known,

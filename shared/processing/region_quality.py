@@ -15,6 +15,7 @@ def class_quality(
     test: pd.DataFrame,
     name: str = "",
     centres: str = "photos",
+    with_areas: bool = True,
 ) -> PartitionQuality:
     """The quality of a model's classes, for photos whose regions are known.
 
@@ -24,6 +25,7 @@ def class_quality(
         test: the same of the test photos.
         name: what to call it.
         centres: the point that stands for a class, as `partition_quality` has it.
+        with_areas: the same.
     """
     return partition_quality(
         classes.partition,
@@ -33,6 +35,7 @@ def class_quality(
         centres=centres,
         train_codes=[classes.moved.get(code, "") for code in train["region_code"]],
         test_codes=[classes.moved.get(code, "") for code in test["region_code"]],
+        with_areas=with_areas,
     )
 
 
@@ -72,7 +75,7 @@ def _reach(
     classes: RegionClasses, train: pd.DataFrame, test: pd.DataFrame, centres: str
 ) -> dict[str, object]:
     reach = classes.reach(test["region_code"])
-    summary = class_quality(classes, train, test, centres=centres).summary()
+    summary = class_quality(classes, train, test, centres=centres, with_areas=False).summary()
     share = 100 / max(reach["photos"], 1)
     return {
         "how": classes.how,

@@ -14,6 +14,7 @@ from shared.processing.partition_quality import (
     partition_quality,
     quality_table,
 )
+from shared.regions import regions_partition
 
 KM_A_DEGREE = 111.195  # along the equator: 2 pi 6371.0088 / 360
 
@@ -120,6 +121,14 @@ def test_areas_of_classes_without_polygons_are_of_the_land_nearest_to_their_plac
     )
     found = class_areas_km2(Partition("hemispheres", table))
     np.testing.assert_allclose(found / 255.03e6, [0.393, 0.191], atol=0.008)
+
+
+def test_land_of_other_places_of_the_gazetteer_is_not_counted() -> None:
+    bavaria = regions_partition().subset(["DE.002"])
+    (area,) = class_areas_km2(bavaria)
+    assert area == pytest.approx(70_542, rel=0.03)  # Bayerisches Landesamt für Statistik
+    found = partition_quality(bavaria, *[_points((48.1, 11.6))] * 2, with_areas=False)
+    assert found.classes["area_km2"].isna().all()
 
 
 def test_faults_are_named() -> None:
