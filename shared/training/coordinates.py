@@ -32,24 +32,24 @@ class Coordinates(nn.Module):
 
     Args:
         loss: the name of the loss.
-        anchors: (M, 3) where the components of `"vmf-mixture"` begin; None for the others.
+        groups: where the components of `"vmf-mixture"` begin (`groups_of`); None for the others.
     """
 
     monitor = "validation_geoscore"
     monitor_mode = "max"
 
-    def __init__(self, loss: str, anchors: Tensor | None = None) -> None:
+    def __init__(self, loss: str, groups: tuple[Tensor, Tensor] | None = None) -> None:
         super().__init__()
         if loss not in LOSSES:
             msg = f"Expected a loss out of {LOSSES}, but got {loss!r}"
             raise ValueError(msg)
-        if (loss == "vmf-mixture") != (anchors is not None):
-            msg = "Expected anchors for the loss 'vmf-mixture', and for no other"
+        if (loss == "vmf-mixture") != (groups is not None):
+            msg = "Expected groups for the loss 'vmf-mixture', and for no other"
             raise ValueError(msg)
         self.name = loss
         self.point_head: PointHead
-        if anchors is not None:
-            self.point_head = VmfHead(anchors)
+        if groups is not None:
+            self.point_head = VmfHead(*groups)
         else:
             self.point_head = LatLonHead() if loss == "lat-lon" else UnitVectorHead()
         self.n_outputs = self.point_head.n_outputs
@@ -103,8 +103,8 @@ def log_density(log_weights: Tensor, means: Tensor, kappas: Tensor, truth: Tenso
     return (log_weights + factor - kappas * versine).logsumexp(dim=1)
 
 
-def anchors_of(points: ArrayLike, n: int, seed: int) -> Tensor:
-    """Where the components of a mixture begin: the middles of n groups of training places.
+def groups_of(points: ArrayLike, n: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Where the components of a mixture begin: n groups of training places.
 
     Args:
         points: (M, 2) latitudes and longitudes, degrees.
@@ -112,7 +112,8 @@ def anchors_of(points: ArrayLike, n: int, seed: int) -> Tensor:
         seed: of the k-means.
 
     Returns:
-        (n, 3) unit vectors, float32.
+        (n, 3) unit vectors, the groups' middles, and (n,) concentrations that fit the lengths of
+        their mean vectors (Banerjee et al., 2005, JMLR 6, equation 4.4); both float32.
     """
     if n < 1:
         msg = f"Expected components of at least 1, but got {n}"
@@ -120,9 +121,12 @@ def anchors_of(points: ArrayLike, n: int, seed: int) -> Tensor:
     vectors = np.unique(to_unit_vectors(points).reshape(-1, 3), axis=0)
     groups = KMeans(min(n, len(vectors)), random_state=seed, n_init=4).fit(vectors)
     middles = groups.cluster_centers_
-    lengths = np.linalg.norm(middles, axis=1, keepdims=True)
-    middles = np.where(lengths > 1e-9, middles / np.maximum(lengths, 1e-9), [[0.0, 0.0, 1.0]])
-    return torch.from_numpy(middles.astype(np.float32))
+    lengths = np.linalg.norm(middles, axis=1)
+    safe = np.maximum(lengths, 1e-9)[:, None]
+    middles = np.where(lengths[:, None] > 1e-9, middles / safe, [[0.0, 0.0, 1.0]])
+    rest = np.maximum(1 - lengths**2, 1e-9)  # 0 for a group of one place
+    kappas = np.maximum(lengths * (3 - lengths**2) / rest, 1e-3)
+    return torch.from_numpy(middles.astype(np.float32)), torch.from_numpy(kappas).float()
 
 
 def best_constant(points: ArrayLike) -> Floats:

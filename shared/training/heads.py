@@ -16,10 +16,9 @@ from shared.vmf import VmfMixture
 
 # The spread of a component lies between that of the whole Earth and about 30 km.
 LEAST_KAPPA, LARGEST_KAPPA = 1e-2, 4e4
-FIRST_KAPPA = 5.0  # where the components of an untrained head lie: a spread of 26 degrees
 # The gradient of a mean grows with its kappa. At full size it drowned what the backbone learns
-# from the weights: after 12 epochs of the demo the median was that of a constant point.
-STEP = 0.1  # of an output that moves a mean
+# from the weights: after 11 epochs of the demo the median was still that of a constant point.
+MEAN_STEP, SPREAD_STEP = 0.03, 0.3  # of an output that moves a mean, or changes a spread
 ANYWHERE = 0.01  # the share of the whole Earth, so that no photo is infinitely surprising
 
 
@@ -82,44 +81,54 @@ class LatLonHead:
 class VmfHead(nn.Module):
     """A mixture of von Mises-Fisher distributions.
 
-    The M components begin at anchors, such as the middles of the training places, since components
-    that begin at one point learn one thing. The outputs are, for each component, the logit of its
-    weight, its concentration (a logistic curve between the least and the largest logarithm), and a
-    vector, a tenth of which is added to its anchor. One more component, as good as uniform, has
-    the weight of 0.01 in every mixture.
+    The M components begin as groups of training places, so that what there is to learn at first is
+    their weights, as a classifier does. The outputs are, for each component, the logit of its
+    weight, a change of its concentration (on a logistic curve between the least and the largest
+    logarithm), and a vector that moves its mean. One more component, as good as uniform, has the
+    weight of 0.01 in every mixture.
 
     Args:
-        anchors: (M, 3) unit vectors.
+        anchors: (M, 3) unit vectors where the means begin.
+        kappas: (M,) where the concentrations begin.
     """
 
     kind = "vmf-mixture"
 
-    def __init__(self, anchors: Sequence[Sequence[float]] | Tensor) -> None:
+    def __init__(
+        self, anchors: Sequence[Sequence[float]] | Tensor, kappas: Sequence[float] | Tensor
+    ) -> None:
         super().__init__()
         self.anchors: Tensor
+        self.first: Tensor
+        first = torch.as_tensor(kappas, dtype=torch.float32)
         self.register_buffer(
             "anchors", torch.as_tensor(anchors, dtype=torch.float32), persistent=False
         )
-        if self.anchors.ndim != 2 or self.anchors.shape[1] != 3 or len(self.anchors) == 0:
-            msg = f"Expected anchors of shape (M, 3), but got {tuple(self.anchors.shape)}"
+        self.register_buffer("first", first.clamp(2 * LEAST_KAPPA, LARGEST_KAPPA / 2), False)
+        if self.anchors.shape != (len(first), 3) or len(first) == 0:
+            found = (tuple(self.anchors.shape), tuple(first.shape))
+            msg = f"Expected anchors of shape (M, 3) and kappas of shape (M,), but got {found}"
             raise ValueError(msg)
-        self.n_components = len(self.anchors)
+        self.n_components = len(first)
         self.n_outputs = 5 * self.n_components
 
     def facts(self) -> dict[str, Any]:
-        """Its kind, the number of components, and the anchors."""
-        anchors = self.anchors.tolist()
-        return {"kind": self.kind, "components": self.n_components, "anchors": anchors}
+        """Its kind, the number of components, and where they begin."""
+        return {
+            "kind": self.kind,
+            "components": self.n_components,
+            "anchors": self.anchors.tolist(),
+            "kappas": self.first.tolist(),
+        }
 
     def parts(self, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Log-weights (N, M + 1), means (N, M + 1, 3) and concentrations (N, M + 1) of outputs."""
         m = self.n_components
         logits, spread, vectors = torch.split(outputs.float(), [m, m, 3 * m], dim=1)
         least, largest = math.log(LEAST_KAPPA), math.log(LARGEST_KAPPA)
-        share = (math.log(FIRST_KAPPA) - least) / (largest - least)
-        first = math.log(share / (1 - share))
-        kappas = (least + (largest - least) * (spread + first).sigmoid()).exp()
-        means = directions(STEP * vectors.reshape(-1, m, 3) + self.anchors)
+        first = ((self.first.log() - least) / (largest - least)).logit()
+        kappas = (least + (largest - least) * (SPREAD_STEP * spread + first).sigmoid()).exp()
+        means = directions(MEAN_STEP * vectors.reshape(-1, m, 3) + self.anchors)
         log_weights = logits.log_softmax(dim=1) + math.log(1 - ANYWHERE)
         n = len(outputs)
         return (
@@ -154,7 +163,7 @@ def point_head(facts: Mapping[str, Any]) -> PointHead:
     if kind == LatLonHead.kind:
         return LatLonHead()
     if kind == VmfHead.kind:
-        return VmfHead(facts["anchors"])
+        return VmfHead(facts["anchors"], facts["kappas"])
     kinds = (UnitVectorHead.kind, LatLonHead.kind, VmfHead.kind)
     msg = f"Expected a head of one of the kinds {kinds}, but got {kind!r}"
     raise ValueError(msg)

@@ -9,8 +9,8 @@ from scipy.special import log_softmax
 from scipy.stats import vonmises_fisher
 from torch import Tensor
 
-from shared.geo import haversine_km, to_unit_vectors
-from shared.training.coordinates import LOSSES, Coordinates, anchors_of, best_constant
+from shared.geo import haversine_km, to_lat_lon, to_unit_vectors
+from shared.training.coordinates import LOSSES, Coordinates, best_constant, groups_of
 from shared.training.heads import LARGEST_KAPPA, LEAST_KAPPA, VmfHead, point_head
 from shared.training.smoothing import SMOOTHINGS, HaversineSmoothing, PlaceClassification
 from shared.training.sphere import Centres, angles, distances_km, unit_vectors
@@ -151,8 +151,8 @@ def test_smoothing_and_label_smoothing_are_alternatives() -> None:
 
 
 def made(loss: str) -> Coordinates:
-    anchors = anchors_of(EVERYWHERE, 4, 0) if loss == "vmf-mixture" else None
-    return Coordinates(loss, anchors)
+    groups = groups_of(EVERYWHERE, 4, 0) if loss == "vmf-mixture" else None
+    return Coordinates(loss, groups)
 
 
 def outputs_of(objective: Coordinates, scale: float) -> Tensor:
@@ -236,7 +236,7 @@ def test_turning_the_world_changes_no_loss(loss: str) -> None:
             anchors = torch.from_numpy(truth[:4] @ matrix.T).float()
             vectors = raw[:, 8:].reshape(-1, 4, 3) @ torch.from_numpy(matrix.T)
             outputs = torch.cat([raw[:, :8], vectors.reshape(len(truth), -1)], dim=1)
-            objective = Coordinates(loss, anchors)
+            objective = Coordinates(loss, (anchors, torch.tensor([3.0, 30.0, 300.0, 3000.0])))
         else:
             objective = Coordinates(loss)
             outputs = raw[:, :3] @ torch.from_numpy(matrix.T)
@@ -282,8 +282,8 @@ def test_heads_are_made_again_from_their_facts() -> None:
         point_head({"kind": "polar"})
 
 
-def test_concentrations_stay_between_their_limits_and_begin_wide() -> None:
-    head = VmfHead([[0.0, 0.0, 1.0]])
+def test_concentrations_stay_between_their_limits_and_begin_where_told() -> None:
+    head = VmfHead([[0.0, 0.0, 1.0]], [5.0])
     for raw, expected in ((-1e6, LEAST_KAPPA), (1e6, LARGEST_KAPPA), (0.0, 5.0)):
         _, means, kappas = head.parts(torch.tensor([[0.0, raw, 0.0, 0.0, 0.0]]))
         assert float(kappas[0, 0]) == pytest.approx(expected, rel=1e-3)
@@ -291,7 +291,7 @@ def test_concentrations_stay_between_their_limits_and_begin_wide() -> None:
 
 
 def test_every_mixture_sums_to_one_and_leaves_a_hundredth_to_the_whole_earth() -> None:
-    mixture = VmfHead(anchors_of(EVERYWHERE, 3, 0)).mixture(torch.randn(5, 15) * 9)
+    mixture = VmfHead(*groups_of(EVERYWHERE, 3, 0)).mixture(torch.randn(5, 15) * 9)
     assert mixture.weights.sum(axis=1) == pytest.approx(np.ones(5), abs=1e-6)
     assert mixture.weights[:, 3] == pytest.approx(np.full(5, 0.01))
     far = mixture.log_density(np.tile([(-60.0, -120.0)], (5, 1)))
@@ -300,8 +300,15 @@ def test_every_mixture_sums_to_one_and_leaves_a_hundredth_to_the_whole_earth() -
 
 def test_anchors_are_the_middles_of_groups_across_the_antimeridian() -> None:
     points = [(0.0, 179.0), (0.0, -179.0), (0.0, 1.0), (0.0, -1.0)]
-    found = sorted(anchors_of(points, 2, 0).tolist())
+    found = sorted(groups_of(points, 2, 0)[0].tolist())
     assert np.asarray(found) == pytest.approx(np.array([[-1.0, 0, 0], [1.0, 0, 0]]), abs=1e-3)
+
+
+def test_concentrations_of_groups_are_those_that_the_places_were_drawn_with() -> None:
+    for kappa in (20.0, 300.0, 5000.0):
+        drawn = vonmises_fisher(to_unit_vectors((12.0, 179.0)), kappa).rvs(4000, random_state=0)
+        _, found = groups_of(to_lat_lon(drawn), 1, 0)
+        assert float(found[0]) == pytest.approx(kappa, rel=0.06)
 
 
 def test_the_best_constant_point_is_the_median_place() -> None:
@@ -311,5 +318,5 @@ def test_the_best_constant_point_is_the_median_place() -> None:
 def test_unknown_losses_and_missing_anchors_are_named() -> None:
     with pytest.raises(ValueError, match="Expected a loss out of"):
         Coordinates("polar")
-    with pytest.raises(ValueError, match="Expected anchors for the loss 'vmf-mixture'"):
+    with pytest.raises(ValueError, match="Expected groups for the loss 'vmf-mixture'"):
         Coordinates("vmf-mixture")

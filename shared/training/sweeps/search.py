@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 import optuna
-from optuna.samplers import BaseSampler, GridSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.study import StudyDirection
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from shared.training.sweeps.spec import Sweep
 from shared.training.sweeps.trial import (
@@ -83,7 +83,8 @@ def search(
     until = time.monotonic() + 60 * max_minutes if max_minutes else float("inf")
     with _alone(sweep_folder(dataset, sweep.name)):
         study = open_study(sweep, dataset)
-        _ask_again(study)
+        with quiet_optuna():
+            _prepare(study, sweep)
         running: list[Running] = []
         try:
             while True:
@@ -173,35 +174,49 @@ def _alone(folder: Path) -> Iterator[None]:
 def _sampler(sweep: Sweep, seed: int, number: int) -> BaseSampler:
     """The sampler of the n-th trial: seeded by its number, so that a kill changes no draw."""
     own = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+    return TPESampler(seed=own) if sweep.method == "bayes" else RandomSampler(seed=own)
+
+
+def _prepare(study: optuna.Study, sweep: Sweep) -> None:
+    """Queue what a killed search left running, and the cells of a grid that are still to come.
+
+    The cells are queued here, in their order: Optuna's own GridSampler ends a study in a way that
+    asking and telling does not allow (`Study.stop` outside of `optimize`).
+    """
+    left = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    for trial in left:
+        study.tell(trial.number, state=TrialState.FAIL)
     if sweep.method == "grid":
-        return GridSampler(sweep.grid, seed=own)
-    if sweep.method == "random":
-        return RandomSampler(seed=own)
-    return TPESampler(seed=own)
-
-
-def _ask_again(study: optuna.Study) -> None:
-    """Queue the trials that a killed search left running."""
-    for left in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        study.tell(left.number, state=TrialState.FAIL)
-        if left.params:
-            study.enqueue_trial(left.params, skip_if_exists=False)
+        seen = {_key(_values(trial)) for trial in _counted(study)}
+        names = list(sweep.grid)
+        for values in itertools.product(*sweep.grid.values()):
+            cell = dict(zip(names, values, strict=True))
+            if _key(cell) not in seen:
+                study.enqueue_trial(cell)
+        return
+    for trial in left:
+        if trial.params:
+            study.enqueue_trial(trial.params)
 
 
 def _is_open(study: optuna.Study, sweep: Sweep, limits: list[int]) -> bool:
-    """Whether another trial is to be started. Trials that a kill cut short do not count."""
-    trials = study.get_trials(deepcopy=False)
-    if any(t.state == TrialState.WAITING for t in trials):
-        return True
-    counted = [t for t in trials if t.state != TrialState.FAIL or "error" in t.user_attrs]
-    if limits and len(counted) >= min(limits):
+    """Whether another trial is to be started."""
+    counted = _counted(study)
+    waiting = [trial for trial in counted if trial.state == TrialState.WAITING]
+    if limits and len(counted) - len(waiting) >= min(limits):
         return False
-    if sweep.method != "grid":
-        return True
-    seen = {_key(t.params) for t in counted}
-    names = list(sweep.grid)
-    cells = itertools.product(*sweep.grid.values())
-    return any(_key(dict(zip(names, cell, strict=True))) not in seen for cell in cells)
+    return bool(waiting) or sweep.method != "grid"
+
+
+def _counted(study: optuna.Study) -> list[FrozenTrial]:
+    """All trials but those that a kill cut short, which are asked for again."""
+    trials = study.get_trials(deepcopy=False)
+    return [t for t in trials if t.state != TrialState.FAIL or "error" in t.user_attrs]
+
+
+def _values(trial: FrozenTrial) -> dict[str, Any]:
+    """What a trial tries, also while it waits."""
+    return trial.params or dict(trial.system_attrs.get("fixed_params", {}))
 
 
 def _key(values: dict[str, Any]) -> str:
@@ -210,7 +225,7 @@ def _key(values: dict[str, Any]) -> str:
 
 def _ask(study: optuna.Study, sweep: Sweep, dataset: str, seed: int, threads: int) -> Running:
     with quiet_optuna():
-        study.sampler = _sampler(sweep, seed, len(study.get_trials(deepcopy=False)))
+        study.sampler = _sampler(sweep, seed, len(_counted(study)))
         asked = study.ask(dict(sweep.space))
     trial = make_trial(sweep, dataset, asked.params, threads)
     asked.set_user_attr(FOLDER, trial.folder.name)

@@ -111,7 +111,7 @@ def start(trial: Trial) -> "subprocess.Popen[bytes]":
 
 
 def result(trial: Trial) -> dict[str, float]:
-    """The measures of a finished trial's best epoch, with `seconds` and `epochs` of training.
+    """The measures of a finished trial's best epoch, with `seconds` and `epochs_trained`.
 
     Raises:
         FileNotFoundError: when it has not been finished.
@@ -120,7 +120,7 @@ def result(trial: Trial) -> dict[str, float]:
     measures = {k: float(v) for k, v in read_config(trial.folder / "best")["measures"].items()}
     timing = read_records(trial.folder / "timing.jsonl")
     seconds = sum(float(record["seconds"]) for record in timing)
-    return {**measures, "seconds": round(seconds, 1), "epochs": float(len(timing))}
+    return {**measures, "seconds": round(seconds, 1), "epochs_trained": float(len(timing))}
 
 
 def last_words(trial: Trial) -> str:
