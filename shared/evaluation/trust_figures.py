@@ -93,7 +93,9 @@ def credible_figure(coverage: Sequence[Coverage], note: str) -> Figure:
     left.legend(loc="lower right", frameon=False, fontsize=8)
     right.vlines(levels, sizes[:, 1], sizes[:, 2], color=BLUE, linewidth=3, alpha=0.45)
     right.plot(levels, sizes[:, 0], "o-", color=BLUE, linewidth=1)
-    if (sizes > 0).all():
+    if np.isnan(sizes).any():
+        right.set_title("areas of some classes are not known", fontsize=10)
+    elif (sizes > 0).all():
         right.set_yscale("log")
     right.set_xlabel("promised, %", fontsize=9)
     right.set_ylabel("median size, km2", fontsize=9)

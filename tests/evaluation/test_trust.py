@@ -143,6 +143,18 @@ def test_areas_of_classes_are_those_of_the_ellipsoid() -> None:
     assert np.isnan(found[2])
 
 
+def test_areas_of_regions_without_polygons_share_the_land_of_their_country() -> None:
+    rows = [("FR-1", "North", 49.0, 2.0, "FR"), ("FR-2", "South", 43.5, 3.0, "FR")]
+    rows.append(("??", "Nowhere", 0.0, -30.0, ""))
+    table = pd.DataFrame(rows, columns=["code", "name", "lat", "lon", "country"])
+    shapes = [shapely.Point(lon, lat) for _, _, lat, lon, _ in rows]
+    found = class_areas(Partition("regions", gpd.GeoDataFrame(table, geometry=shapes, crs=4326)))
+    # France with Guyana, as the coarse outline has it: 552,000 + 84,000 km2 (INSEE).
+    assert found[:2].sum() == pytest.approx(636_000, rel=0.03)
+    assert found[0] > 150_000
+    assert np.isnan(found[2])
+
+
 def test_honest_probabilities_hold_what_they_promise(
     table_of: Callable[..., pd.DataFrame],
 ) -> None:
@@ -237,6 +249,14 @@ def test_slices_by_latitude_and_surroundings(tmp_path: Path) -> None:
         large_places(tmp_path / "none.geojson")
     with pytest.raises(ValueError, match="1,000,000"):
         large_places(tmp_path / "places.geojson", 1_000_000)
+
+
+def test_without_a_table_of_people_settled_land_is_urban(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.evaluation.slices.option", lambda _: None)
+    large = large_places()
+    assert "no population" in large.what
+    table = points_table(np.zeros(2)).assign(true_lat=[48.86, 47.0], true_lon=[2.35, -110.0])
+    assert list(slice_labels(table, large, 10.0)["surroundings"]) == ["urban", "rural"]
 
 
 def test_regions_partition_of_the_tests_is_sound() -> None:
