@@ -1,0 +1,63 @@
+import json
+from pathlib import Path
+
+import papermill
+import pytest
+
+from shared.data_loader import list_digest, load_pairs, processed_store
+from shared.evaluation.human_game import begin, choose_photos
+from shared.evaluation.inputs import truth_of
+from shared.evaluation.predictions import make_predictions, write_predictions
+from shared.training.checkpoint import Checkpoint
+from shared.training.images import cache_images
+
+NOTEBOOK = Path(__file__).parents[2] / "4-evaluation" / "human_baseline.ipynb"
+
+
+def run_notebook(folder: Path, **parameters: object) -> str:
+    done = papermill.execute_notebook(
+        NOTEBOOK,
+        folder / "executed.ipynb",
+        parameters={"dataset": "tiny", "draws": 50, **parameters},
+        kernel_name="python3",
+        cwd=folder,
+        progress_bar=False,
+    )
+    outputs = [o for cell in done.cells if cell.cell_type == "code" for o in cell.outputs]
+    assert [o.text for o in outputs if o.get("name") == "stderr"] == []
+    return "\n".join(output.get("text", "") for output in outputs)
+
+
+@pytest.mark.slow
+def test_the_question_is_open_without_players_and_answered_with_them(tiny_root: Path) -> None:
+    pairs = load_pairs("tiny", "5-split-test", processed_store("tiny"))
+    truth = truth_of(pairs)
+    model = Checkpoint.load(tiny_root / "3-training" / ".data" / "tiny" / "country" / "best")
+    images = cache_images(pairs, model.preprocessing, "d", tiny_root / "cache", 1)
+    table = make_predictions(truth, model.predict(images), model.partition)
+    folder = tiny_root / "4-evaluation" / ".data" / "tiny"
+    write_predictions(table, folder / "country" / "predictions.parquet")
+    facts = {"model": {"preprocessing": model.preprocessing.as_dict()}}
+    (folder / "country" / "metrics.json").write_text(json.dumps(facts), encoding="utf-8")
+
+    assert "Nobody has played yet, so the question is open" in run_notebook(tiny_root)
+    assert json.loads((folder / "human" / "human.json").read_text())["players"] == 0
+
+    photos = choose_photos(pairs, truth, 0)
+    assert len(photos) == 9
+    session = {"dataset": "tiny", "list_digest": list_digest("tiny", "5-split-test")}
+    sessions = folder / "human" / "sessions"
+    game = begin(photos, sessions, "Test player", "made for a test", model.preprocessing, session)
+    while (photo := game.next()) is not None:
+        game.answer(["France" if photo.code == "FR" else "Kenya"])
+    text = run_notebook(tiny_root, enough_photos=5)
+    found = json.loads((folder / "human" / "human.json").read_text())
+    assert (found["players"], found["answers"], found["photos"]) == (1, 9, 9)
+    # Three of the nine test places are in France.
+    assert found["all_players"]["country"]["people"]["top_1"]["value"] == pytest.approx(1 / 3)
+    right = table.set_index("id").loc[[photo.id for photo in photos]]
+    share = (right["true_code"] == right["pred_code"]).mean()
+    assert found["all_players"]["country"]["model"]["top_1"]["value"] == pytest.approx(share)
+    assert found["answer"] in text
+    assert "Test player" in found["each_player"]
+    assert (folder / "human" / "comparison.png").is_file()
