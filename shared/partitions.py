@@ -56,10 +56,12 @@ class Partition:
             msg = f"Expected each code once, but these come more often: {list(twice)[:5]}"
             raise ValueError(msg)
         check_points(self.table[["lat", "lon"]].to_numpy(dtype=float), "centres")
-        if len({"inner_lat", "inner_lon"} & set(self.table.columns)) == 1:
+        inner = [column for column in ("inner_lat", "inner_lon") if column in self.table.columns]
+        if len(inner) == 1:
             msg = f"Expected both inner_lat and inner_lon, or neither, but got {list(self.table)}"
             raise ValueError(msg)
-        check_points(self.inner, "inner points")
+        if inner:
+            check_points(self.table[inner].to_numpy(dtype=float), "inner points")
 
     def __len__(self) -> int:
         """The number of classes."""

@@ -35,9 +35,9 @@ logger = logging.getLogger(__name__)
 
 GAZETTEER = "gazetteer"
 NATURAL_EARTH = "natural-earth-10m"
-# Natural Earth 5.1.2 (2022), public domain, 40,726,851 bytes, 4,596 areas; pinned to the commit of
-# that release. The digest is the one that a dozen public projects pin this very file by: there
-# was no network to take it again when this was written.
+# Natural Earth 5.1.2 (2022), public domain, 40,726,851 bytes, about 4,600 areas; pinned to the
+# commit of that release. The digest is the one by which several public projects, independently of
+# each other, pin this very file: there was no network to take it again when this was written.
 NATURAL_EARTH_URL = (
     "https://raw.githubusercontent.com/nvkelso/natural-earth-vector/"
     "f1890d9f152c896d250a77557a5751a93d494776/geojson/ne_10m_admin_1_states_provinces.geojson"

@@ -198,3 +198,8 @@ def test_nearest_classes_come_with_their_distances() -> None:
     assert np.isfinite(distance_km).all()
     with pytest.raises(ValueError, match="k from 1 to the number of areas, 3, but got 4"):
         _with_extras().nearest([(0, 0)], 4)
+
+
+def test_an_inner_point_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="inner points in degrees"):
+        Partition("nowhere", _with_extras().table.assign(inner_lat=np.nan))
