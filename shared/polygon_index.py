@@ -13,12 +13,13 @@ import shapely
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-from shared.geo import EARTH_RADIUS_KM, Floats, NearestPlaces, check_points, to_unit_vectors
+from shared.geo import EARTH_RADIUS_KM, Floats, check_points, to_unit_vectors
 
 # Places along an outline lie this close, so that the nearest of them is at most half of it
 # (1.1 km) further along the shore than the nearest point of the outline.
 OUTLINE_STEP_DEG = 0.02
 STRIDE = 24  # every so many places of a ring are looked at first, 0.48 degrees apart
+MOST_AT_A_PLACE = 8  # areas that meet at one point, ends of rings counted twice
 CHUNK = 20_000  # points whose nearest areas are looked for at once: about 100 MB
 
 Rows = NDArray[np.intp]
@@ -64,14 +65,19 @@ class PolygonIndex:
             points: (N, 2) latitudes and longitudes, degrees.
 
         Returns:
-            (N,) positions among the areas, -1 where there are none; and (N,) distances, km,
-            to the nearest of places `OUTLINE_STEP_DEG` apart along the outlines.
+            (N,) positions among the areas (of equally near ones the first), -1 where there are
+            none; and (N,) distances, km, to the nearest of places `OUTLINE_STEP_DEG` apart along
+            the outlines.
         """
         array = check_points(points).reshape(-1, 2)
         if len(self._shapes) == 0:
             return np.full(len(array), -1, dtype=np.intp), np.full(len(array), np.inf)
-        place, distance_km = self._outline_tree.query(array)
-        return self._rows[self._outline[1][place]], distance_km
+        # Neighbours share the ends of their border: of those equally near the first is taken.
+        count = min(MOST_AT_A_PLACE, self._outline_tree.n)
+        ranks = np.arange(1, count + 1)
+        chord, place = self._outline_tree.query(to_unit_vectors(array), ranks, workers=-1)
+        owners = np.where(chord == chord[:, :1], self._outline[1][place], len(self._shapes))
+        return self._rows[owners.min(axis=1)], _arc_km(chord[:, 0])
 
     def nearest_areas(self, points: ArrayLike, k: int) -> tuple[Rows, Floats]:
         """The areas nearest to each point on the sphere, those that hold it first.
@@ -126,8 +132,8 @@ class PolygonIndex:
         return on_earth, owner[part], along % STRIDE == 0, gap_km
 
     @cached_property
-    def _outline_tree(self) -> NearestPlaces:
-        return NearestPlaces(self._outline[0])
+    def _outline_tree(self) -> cKDTree:
+        return cKDTree(to_unit_vectors(self._outline[0]))
 
     @cached_property
     def _coarse(self) -> tuple[cKDTree, Rows]:

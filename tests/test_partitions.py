@@ -89,8 +89,8 @@ def test_another_file_is_no_partition(tmp_path: Path) -> None:
 
 def test_points_are_labelled_by_polygon_then_by_nearest() -> None:
     partition = countries_partition(["FR", "NA", "CZ"], _polygons())
-    points = [(45, 5), (50, 14), (45, -3), (50, 11), (-22, 17)]
-    #          in FR    in CZ     W of FR   at the gap: 1° from CZ   near NA's centre, no polygon
+    points = [(45, 5), (50, 14), (45, -3), (50, 11.2), (-22, 17)]
+    #          in FR    in CZ    W of FR   the gap: 0.8° from CZ   near NA's centre, no polygon
     assert partition.label(points).tolist() == ["FR", "CZ", "FR", "CZ", "NA"]
 
 

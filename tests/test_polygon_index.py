@@ -37,3 +37,12 @@ def test_nearest_areas_are_those_of_a_search_of_all_outlines(seed: int) -> None:
 def test_no_points_have_no_nearest_areas() -> None:
     rows, distance_km = PolygonIndex([shapely.box(0, 0, 1, 1)]).nearest_areas(np.empty((0, 2)), 1)
     assert rows.shape == distance_km.shape == (0, 1)
+
+
+def test_of_areas_that_share_the_nearest_point_the_first_is_taken() -> None:
+    # A border that ends at (0, 1): the point south of it is equally far from both.
+    squares = [shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1)]
+    for shapes in (squares, squares[::-1]):
+        index = PolygonIndex(shapes)
+        assert index.nearest([(-1, 1)])[0].tolist() == [0]
+        assert index.nearest_areas([(-1, 1)], 2)[0].tolist() == [[0, 1]]
