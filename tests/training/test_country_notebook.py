@@ -51,6 +51,7 @@ def test_notebook_trains_and_does_not_repeat_itself(tiny_root: Path) -> None:
     assert checkpoint.classes == ["CZ", "FR", "JP"]
     assert checkpoint.preprocessing == Preprocessing(64, 36)
     assert sorted(checkpoint.config["lists"]) == ["5-split-train", "5-split-validation"]
+    assert checkpoint.partition is not None
     # The mean of the training photos' places: latitudes 50.1 + n / 100 for n = 0, 3, ... 45.
     assert checkpoint.partition.centres[0] == pytest.approx([50.1 + 0.225, 14.4], abs=1e-3)
     second = run_notebook(tiny_root)
