@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from shared.data_loader import processed_store, read_record, write_json
+from shared.data_loader import list_path, pin_pairs, processed_store, read_record, write_json
 from shared.training.batches import Batches, Split
 from shared.training.images import Preprocessing
 from shared.training.inputs import output_folder, read_lists
@@ -45,9 +45,8 @@ def test_photos_without_coordinates_are_told_from_others(tiny_root: Path) -> Non
     path = store.records / "singleplayer_00003_0.json"
     record = {k: v for k, v in read_record(path).items() if k != "coordinates"}
     write_json(path, record)
-    from shared.data_loader import pin_pairs
-
     ids = [f"singleplayer_{n:05d}_0" for n in range(48)]
+    list_path("tiny", "5-split-train").unlink()
     pin_pairs("tiny", "5-split-train", store, ids=ids, source="made", may_write=True)
     train = read_lists("tiny", 0, 0).train
     assert np.flatnonzero(~train.has_point).tolist() == [3]
