@@ -48,6 +48,7 @@ def quick(tiny_settings: FitSettings) -> FitSettings:
     return replace(tiny_settings, backbone="resnet18", epochs=4, batch_size=10, precision="32")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [name for name in LOSSES if name != "lat-lon"])
 def test_coordinates_are_learned_at_the_pole_and_the_antimeridian(
     loss: str, splits: Splits, quick: FitSettings, tmp_path: Path
@@ -115,6 +116,7 @@ def square_regions() -> Partition:
     return Partition("regions", gpd.GeoDataFrame(table, geometry=shapes, crs="EPSG:4326"))
 
 
+@pytest.mark.slow
 def test_regions_are_learned_and_the_temperature_fits_the_validation_photos(
     splits: Splits, quick: FitSettings, tmp_path: Path
 ) -> None:
