@@ -95,7 +95,7 @@ def memory(ours: Callable[[], Tensor], n: int, k: int) -> Row:
         ours().backward()  # type: ignore[no-untyped-call]
     unit = 4 * n * k
     asked, held, most = 0, 0, 0
-    for event in watched.profiler.kineto_results.events():  # type: ignore[union-attr]
+    for event in watched.profiler.kineto_results.events():
         if event.name() == "[memory]":
             asked = max(asked, event.nbytes())
             held += event.nbytes()

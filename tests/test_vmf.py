@@ -96,7 +96,7 @@ def test_no_point_of_a_fine_grid_has_a_smaller_expected_distance() -> None:
 
         def cost(
             vectors: np.ndarray, samples: np.ndarray = samples, weights: np.ndarray = weights
-        ) -> np.ndarray:  # type: ignore[type-arg]
+        ) -> np.ndarray:
             return np.asarray(np.arccos(np.clip(vectors @ samples.T, -1, 1)) @ weights)
 
         assert cost(chosen)[0] <= cost(grid).min() + 0.01  # rad; the samples' own error
@@ -110,7 +110,7 @@ def test_least_distance_of_three_places_is_what_a_search_finds() -> None:
         0
     ]
 
-    def mean_km(point: np.ndarray) -> float:  # type: ignore[type-arg]
+    def mean_km(point: np.ndarray) -> float:
         return float(haversine_km(to_lat_lon(places), point).mean())
 
     best = minimize(

@@ -42,6 +42,7 @@ def test_what_is_read_predicts_as_what_was_saved(
     checkpoint.save(tmp_path / "best")
     found = Checkpoint.load(tmp_path / "best")
     assert np.array_equal(found.predict(images), checkpoint.predict(images))
+    assert found.partition is not None
     assert found.classes == CODES == found.partition.codes
 
 

@@ -3,32 +3,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import papermill
 import pytest
 
 from shared.training.checkpoint import Checkpoint
 from shared.training.images import Preprocessing
+from tests.training.notebook_runs import TINY, run_notebook
 
 NOTEBOOK = Path(__file__).parents[2] / "3-training" / "country.ipynb"
-TINY = {"dataset": "tiny", "epochs": 2, "batch_size": 16, "width": 64, "height": 36, "threads": 1}
-
-
-def run_notebook(folder: Path, **parameters: object) -> str:
-    """Run the notebook in a fresh kernel; the text of all its outputs."""
-    done = papermill.execute_notebook(
-        NOTEBOOK,
-        folder / "executed.ipynb",
-        parameters={**TINY, **parameters},
-        kernel_name="python3",
-        cwd=folder,
-        progress_bar=False,
-    )
-    return "\n".join(
-        output.get("text", "")
-        for cell in done.cells
-        if cell.cell_type == "code"
-        for output in cell.outputs
-    )
 
 
 def as_python(notebook: Path) -> str:
@@ -41,7 +22,7 @@ def as_python(notebook: Path) -> str:
 
 @pytest.mark.slow
 def test_notebook_trains_and_does_not_repeat_itself(tiny_root: Path) -> None:
-    first = run_notebook(tiny_root)
+    first = run_notebook(tiny_root, NOTEBOOK)
     assert "48 training photos of 3 countries" in first
     assert "15 of 16 validation photos are of these" in first
     assert "Kenya: 1 validation photos, but none to learn from" in first
@@ -51,9 +32,10 @@ def test_notebook_trains_and_does_not_repeat_itself(tiny_root: Path) -> None:
     assert checkpoint.classes == ["CZ", "FR", "JP"]
     assert checkpoint.preprocessing == Preprocessing(64, 36)
     assert sorted(checkpoint.config["lists"]) == ["5-split-train", "5-split-validation"]
+    assert checkpoint.partition is not None
     # The mean of the training photos' places: latitudes 50.1 + n / 100 for n = 0, 3, ... 45.
     assert checkpoint.partition.centres[0] == pytest.approx([50.1 + 0.225, 14.4], abs=1e-3)
-    second = run_notebook(tiny_root)
+    second = run_notebook(tiny_root, NOTEBOOK)
     assert "Trained before with these parameters." in second
 
 

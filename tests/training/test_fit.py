@@ -136,6 +136,7 @@ def test_fingerprint_knows_settings_lists_and_classes(
     make_task: MakeTask, tiny_settings: FitSettings
 ) -> None:
     task = make_task()
+    assert task.partition is not None
     marks = {
         fingerprint(task, tiny_settings),
         fingerprint(task, replace(tiny_settings, seed=1)),

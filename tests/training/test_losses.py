@@ -56,7 +56,7 @@ def loop_loss(
     classes: np.ndarray,
     tau: float,
     how: str,
-    normal: bool,  # type: ignore[type-arg]
+    normal: bool,
 ) -> float:
     """PIGEON's loss, sample by sample and class by class."""
     total = 0.0
