@@ -8,10 +8,8 @@ import numpy as np
 import pandas as pd
 
 from shared.data_loader import Pair
-from shared.evaluation.credible import BLOCK, EARTH_KM2, N_CELLS, equal_cells
 from shared.evaluation.inputs import CheckpointPlace, find_checkpoint
 from shared.evaluation.predictions import make_point_predictions, make_predictions
-from shared.geo import Floats, haversine_km
 from shared.processing.regions import load_regions
 from shared.training.checkpoint import Checkpoint
 from shared.training.images import Bytes, cache_images
@@ -138,22 +136,4 @@ def checkpoints_of(dataset: str, tasks: Sequence[str] = TASKS) -> dict[str, Chec
             found[task] = find_checkpoint(dataset, task=task)
         except FileNotFoundError:
             continue
-    return found
-
-
-def expected_error_km(mixture: VmfMixture, points: Floats, n_cells: int = N_CELLS) -> Floats:
-    """(N,) the distance that each row may expect of its point, km: how unsure the model is.
-
-    Args:
-        mixture: N densities.
-        points: (N, 2) the guesses, degrees.
-        n_cells: into how many cells the Earth is cut.
-    """
-    cells, areas = equal_cells(n_cells), np.full(n_cells, EARTH_KM2 / n_cells)
-    found = np.empty(len(points))
-    step = max(1, BLOCK // n_cells)
-    for start in range(0, len(points), step):
-        rows = slice(start, start + step)
-        shares = mixture.part(rows).on_cells(cells, areas)
-        found[rows] = (shares * haversine_km(points[rows, None], cells[None])).sum(axis=1)
     return found

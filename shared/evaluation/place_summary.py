@@ -22,7 +22,7 @@ from shared.evaluation.distances import all_conventions, table_distances
 from shared.evaluation.intervals import Floats, Interval, PlaceBootstrap, sum_by_place
 from shared.evaluation.leakage import LeakageAudit
 from shared.evaluation.metrics import evaluate, place_index, ratio
-from shared.evaluation.models import Predicted, expected_error_km
+from shared.evaluation.models import Predicted
 from shared.evaluation.pooling import pool_views
 from shared.evaluation.predictions import has_classes
 from shared.evaluation.readout import as_points, expected_distance_points
@@ -220,10 +220,8 @@ def trust_of_places(
         return trust_of_classes(table, partition, leakage, bootstrap, temperature)
     if mixture is None:
         return Trust(leakage, None, [], None)
-    points = table[["pred_lat", "pred_lon"]].to_numpy(dtype=np.float64)
-    unsure = expected_error_km(mixture, points)
+    coverage, unsure = density_coverage(table, mixture, bootstrap)
     risk = risk_coverage(table, -unsure, table_distances(table), bootstrap)
-    coverage = density_coverage(table, mixture, bootstrap)
     return Trust(leakage, None, coverage, risk, "mean km")
 
 
