@@ -10,6 +10,7 @@ import pandas as pd
 from shared.data_loader import Pair
 from shared.evaluation.inputs import CheckpointPlace, find_checkpoint
 from shared.evaluation.predictions import make_point_predictions, make_predictions
+from shared.partitions import Partition
 from shared.processing.regions import load_regions
 from shared.training.checkpoint import Checkpoint
 from shared.training.images import Bytes, cache_images
@@ -35,6 +36,18 @@ class Predicted:
     table: pd.DataFrame
     mixture: VmfMixture | None
     left_out: int
+
+
+def partition_of(model: Checkpoint) -> Partition:
+    """The classes of a model that has some.
+
+    Raises:
+        ValueError: for a model of points.
+    """
+    if model.partition is None:
+        msg = f"Expected a model of classes, but this one is of {model.config['task']}: points"
+        raise ValueError(msg)
+    return model.partition
 
 
 def region_codes(truth: pd.DataFrame, model: Checkpoint, dataset: str) -> pd.Series:
@@ -63,11 +76,7 @@ def region_codes(truth: pd.DataFrame, model: Checkpoint, dataset: str) -> pd.Ser
     if known.mean() > 0.5:
         kept = regions[regions.notna()].astype(str)
         return kept.map(lambda code: moved.get(code, code)).astype(object)
-    partition = model.partition
-    if partition is None:
-        msg = "Expected a model of regions, but this checkpoint has no classes"
-        raise ValueError(msg)
-    labels = partition.label(located[["lat", "lon"]].to_numpy(dtype=np.float64))
+    labels = partition_of(model).label(located[["lat", "lon"]].to_numpy(dtype=np.float64))
     return pd.Series(labels, index=located.index, dtype=object)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from shared.data_loader import stable_order
 from shared.evaluation.abstention import risk_coverage
@@ -169,7 +170,7 @@ def constant_predictions(table: pd.DataFrame, train: pd.DataFrame, seed: int) ->
 
 
 def neighbour_points(
-    table: pd.DataFrame, colours: Floats, train: pd.DataFrame, train_colours: Floats
+    table: pd.DataFrame, colours: ArrayLike, train: pd.DataFrame, train_colours: ArrayLike
 ) -> pd.DataFrame:
     """The place of the training photo with the most alike colours.
 
