@@ -10,7 +10,7 @@ holds 90 % of the time at 90 %; sets of whole classes hold a little more often, 
 is taken whole. Areas are km2 on the WGS84 ellipsoid.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,13 @@ from shared.evaluation.distance_intervals import weighted_median
 from shared.evaluation.intervals import Floats, Interval, PlaceBootstrap
 from shared.evaluation.metrics import place_index
 from shared.evaluation.predictions import code_matrix, ranked_probabilities
-from shared.geo import EARTH_RADIUS_KM, NearestPlaces, check_points, to_lat_lon
+from shared.geo import (
+    EARTH_RADIUS_KM,
+    NearestPlaces,
+    check_points,
+    to_lat_lon,
+    to_unit_vectors,
+)
 from shared.partitions import Partition
 from shared.polygon_index import PolygonIndex
 from shared.vmf import VmfMixture
@@ -173,7 +179,7 @@ def density_coverage(
     bootstrap: PlaceBootstrap,
     levels: Sequence[float] = LEVELS,
     n_cells: int = N_CELLS,
-) -> list[Coverage]:
+) -> tuple[list[Coverage], Floats]:
     """How credible areas of predicted densities on the sphere do.
 
     Args:
@@ -183,34 +189,66 @@ def density_coverage(
         levels: the probabilities that are promised.
         n_cells: into how many cells of equal area the Earth is cut: what an area is made of, and
             the least that it can be.
+
+    Returns:
+        The coverage at each level; and (N,) the distance that each row may expect between its
+        guess and the truth, km: how unsure the model is.
     """
     truth = check_points(table[["true_lat", "true_lon"]].to_numpy(dtype=np.float64))
+    guesses = to_unit_vectors(table[["pred_lat", "pred_lon"]].to_numpy(dtype=np.float64))
     cells = equal_cells(n_cells)
-    areas = np.full(n_cells, EARTH_KM2 / n_cells)
     own, _ = NearestPlaces(cells).query(truth)
+    vectors = to_unit_vectors(cells).astype(np.float32)
     held = np.zeros((len(levels), len(truth)), dtype=np.bool_)
-    counts = np.zeros((len(levels), len(truth)))
-    size = max(1, BLOCK // n_cells)
+    counts, unsure = np.zeros((len(levels), len(truth))), np.zeros(len(truth))
+    size = max(1, BLOCK // (n_cells * mixture.weights.shape[1]))
     for start in range(0, len(truth), size):
         rows = slice(start, min(start + size, len(truth)))
-        shares = mixture.part(rows).on_cells(cells, areas)
+        shares = cell_shares(mixture.part(rows), vectors)
         mine = np.take_along_axis(shares, own[rows, None], axis=1)[:, 0]
-        for index, level in enumerate(levels):
-            inside, least = _densest(shares, level)
+        for index, (inside, least) in enumerate(_densest(shares, levels)):
             held[index, rows], counts[index, rows] = mine >= least, inside
+        arcs = np.arccos(np.clip(guesses[rows] @ vectors.T, -1, 1))
+        unsure[rows] = (shares * arcs).sum(axis=1) * EARTH_RADIUS_KM
     sizes = counts * EARTH_KM2 / n_cells
-    return [
+    coverage = [
         _coverage(table, bootstrap, level, held[index], sizes[index], None)
         for index, level in enumerate(levels)
     ]
+    return coverage, unsure
 
 
-def _densest(shares: Floats, level: float) -> tuple[NDArray[np.intp], Floats]:
-    """How many cells, the densest first, hold the level; and the share of the last of them."""
+def cell_shares(mixture: VmfMixture, vectors: NDArray[np.float32]) -> Floats:
+    """The probability of each cell of equal area: as `VmfMixture.on_cells`, in single precision.
+
+    That is ten times as fast, and all that areas of cells need. A component is widened by the
+    spread of a cell, so that a narrow one does not fall between the centres.
+
+    Args:
+        mixture: N mixtures of M components.
+        vectors: (K, 3) unit vectors of the cells that cover the Earth.
+
+    Returns:
+        (N, K) probabilities; each row sums to 1.
+    """
+    spread = EARTH_KM2 / len(vectors) / (12 * EARTH_RADIUS_KM**2)
+    kappas = 1 / (1 / mixture.kappas + spread)
+    scale = kappas / -np.expm1(-2 * kappas) * mixture.weights
+    cosines = mixture.means.astype(np.float32) @ vectors.T  # (N, M, K)
+    cosines -= 1
+    cosines *= kappas[..., None].astype(np.float32)
+    np.exp(cosines, out=cosines)
+    found = np.einsum("nm,nmk->nk", scale.astype(np.float32), cosines).astype(np.float64)
+    return np.asarray(found / found.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def _densest(shares: Floats, levels: Sequence[float]) -> Iterator[tuple[NDArray[np.intp], Floats]]:
+    """For each level how many cells, the densest first, hold it; and the share of the last."""
     ranked = -np.sort(-shares, axis=1)
     running = np.cumsum(ranked, axis=1)
-    inside = np.minimum((running < level - 1e-9).sum(axis=1) + 1, shares.shape[1])
-    return inside, np.take_along_axis(ranked, inside[:, None] - 1, axis=1)[:, 0]
+    for level in levels:
+        inside = np.minimum((running < level - 1e-9).sum(axis=1) + 1, shares.shape[1])
+        yield inside, np.take_along_axis(ranked, inside[:, None] - 1, axis=1)[:, 0]
 
 
 def _coverage(

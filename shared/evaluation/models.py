@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 
 from shared.data_loader import Pair
-from shared.evaluation.credible import BLOCK, EARTH_KM2, N_CELLS, equal_cells
 from shared.evaluation.inputs import CheckpointPlace, find_checkpoint
 from shared.evaluation.predictions import make_point_predictions, make_predictions
-from shared.geo import Floats, haversine_km
+from shared.partitions import Partition
 from shared.processing.regions import load_regions
 from shared.training.checkpoint import Checkpoint
 from shared.training.images import Bytes, cache_images
@@ -37,6 +36,18 @@ class Predicted:
     table: pd.DataFrame
     mixture: VmfMixture | None
     left_out: int
+
+
+def partition_of(model: Checkpoint) -> Partition:
+    """The classes of a model that has some.
+
+    Raises:
+        ValueError: for a model of points.
+    """
+    if model.partition is None:
+        msg = f"Expected a model of classes, but this one is of {model.config['task']}: points"
+        raise ValueError(msg)
+    return model.partition
 
 
 def region_codes(truth: pd.DataFrame, model: Checkpoint, dataset: str) -> pd.Series:
@@ -65,11 +76,7 @@ def region_codes(truth: pd.DataFrame, model: Checkpoint, dataset: str) -> pd.Ser
     if known.mean() > 0.5:
         kept = regions[regions.notna()].astype(str)
         return kept.map(lambda code: moved.get(code, code)).astype(object)
-    partition = model.partition
-    if partition is None:
-        msg = "Expected a model of regions, but this checkpoint has no classes"
-        raise ValueError(msg)
-    labels = partition.label(located[["lat", "lon"]].to_numpy(dtype=np.float64))
+    labels = partition_of(model).label(located[["lat", "lon"]].to_numpy(dtype=np.float64))
     return pd.Series(labels, index=located.index, dtype=object)
 
 
@@ -138,22 +145,4 @@ def checkpoints_of(dataset: str, tasks: Sequence[str] = TASKS) -> dict[str, Chec
             found[task] = find_checkpoint(dataset, task=task)
         except FileNotFoundError:
             continue
-    return found
-
-
-def expected_error_km(mixture: VmfMixture, points: Floats, n_cells: int = N_CELLS) -> Floats:
-    """(N,) the distance that each row may expect of its point, km: how unsure the model is.
-
-    Args:
-        mixture: N densities.
-        points: (N, 2) the guesses, degrees.
-        n_cells: into how many cells the Earth is cut.
-    """
-    cells, areas = equal_cells(n_cells), np.full(n_cells, EARTH_KM2 / n_cells)
-    found = np.empty(len(points))
-    step = max(1, BLOCK // n_cells)
-    for start in range(0, len(points), step):
-        rows = slice(start, start + step)
-        shares = mixture.part(rows).on_cells(cells, areas)
-        found[rows] = (shares * haversine_km(points[rows, None], cells[None])).sum(axis=1)
     return found

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from shared.data_loader import stable_order
 from shared.evaluation.abstention import risk_coverage
@@ -22,7 +23,7 @@ from shared.evaluation.distances import all_conventions, table_distances
 from shared.evaluation.intervals import Floats, Interval, PlaceBootstrap, sum_by_place
 from shared.evaluation.leakage import LeakageAudit
 from shared.evaluation.metrics import evaluate, place_index, ratio
-from shared.evaluation.models import Predicted, expected_error_km
+from shared.evaluation.models import Predicted
 from shared.evaluation.pooling import pool_views
 from shared.evaluation.predictions import has_classes
 from shared.evaluation.readout import as_points, expected_distance_points
@@ -169,7 +170,7 @@ def constant_predictions(table: pd.DataFrame, train: pd.DataFrame, seed: int) ->
 
 
 def neighbour_points(
-    table: pd.DataFrame, colours: Floats, train: pd.DataFrame, train_colours: Floats
+    table: pd.DataFrame, colours: ArrayLike, train: pd.DataFrame, train_colours: ArrayLike
 ) -> pd.DataFrame:
     """The place of the training photo with the most alike colours.
 
@@ -220,10 +221,8 @@ def trust_of_places(
         return trust_of_classes(table, partition, leakage, bootstrap, temperature)
     if mixture is None:
         return Trust(leakage, None, [], None)
-    points = table[["pred_lat", "pred_lon"]].to_numpy(dtype=np.float64)
-    unsure = expected_error_km(mixture, points)
+    coverage, unsure = density_coverage(table, mixture, bootstrap)
     risk = risk_coverage(table, -unsure, table_distances(table), bootstrap)
-    coverage = density_coverage(table, mixture, bootstrap)
     return Trust(leakage, None, coverage, risk, "mean km")
 
 

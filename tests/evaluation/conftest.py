@@ -128,7 +128,8 @@ def make_place_checkpoint(dataset: str, task: str) -> Path:
     torch.manual_seed(1)
     partition = region_partition() if task == "region" else None
     anchors = to_unit_vectors([PLACES[code] for code in CODES]).tolist()
-    head = {"kind": "classes"} if partition else VmfHead(anchors).facts()
+    points = VmfHead(anchors, [50.0] * len(anchors))
+    head = {"kind": "classes"} if partition else points.facts()
     config: dict[str, object] = {
         "task": task,
         "head": head,
@@ -141,7 +142,7 @@ def make_place_checkpoint(dataset: str, task: str) -> Path:
     }
     if partition:
         config |= {"temperature": 1.5, "facts": {"moved": {}}}
-    n_outputs = len(partition) if partition else VmfHead(anchors).n_outputs
+    n_outputs = len(partition) if partition else points.n_outputs
     folder = data_folder("3-training", dataset) / task / "best"
     Checkpoint(build_backbone("mobilenet_v3_small", n_outputs), config, partition).save(folder)
     return folder

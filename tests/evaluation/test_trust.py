@@ -14,6 +14,7 @@ from shared.evaluation.abstention import risk_coverage
 from shared.evaluation.calibration import compare_tempered, tempered
 from shared.evaluation.credible import (
     EARTH_KM2,
+    cell_shares,
     class_areas,
     class_coverage,
     credible_classes,
@@ -29,7 +30,7 @@ from shared.evaluation.intervals import PlaceBootstrap
 from shared.evaluation.leakage import audit, duplicate_photos, nearest_training_km
 from shared.evaluation.predictions import make_point_predictions, ranked_probabilities
 from shared.evaluation.slices import large_places, latitude_bands, slice_labels, slice_table
-from shared.geo import to_unit_vectors
+from shared.geo import haversine_km, to_lat_lon, to_unit_vectors
 from shared.partitions import Partition
 from shared.vmf import VmfMixture
 from tests.evaluation.conftest import region_partition
@@ -197,11 +198,27 @@ def test_densities_that_draw_the_truth_hold_it_as_promised() -> None:
     lon = np.degrees(np.arctan2(drawn[:, 1], drawn[:, 0]))
     table = points_table(np.zeros(n)).assign(true_lat=lat, true_lon=lon)
     mixture = VmfMixture(np.ones((n, 1)), means[:, None], np.full((n, 1), kappa))
-    for found in density_coverage(table, mixture, BOOTSTRAP, [0.5, 0.9], 4000):
+    coverage, _ = density_coverage(table, mixture, BOOTSTRAP, [0.5, 0.9], 4000)
+    drawn_away = haversine_km(to_lat_lon(means), table[["true_lat", "true_lon"]].to_numpy())
+    at_means = table.assign(pred_lat=to_lat_lon(means)[:, 0], pred_lon=to_lat_lon(means)[:, 1])
+    _, unsure = density_coverage(at_means, mixture, BOOTSTRAP, [0.5], 4000)
+    assert unsure.mean() == pytest.approx(drawn_away.mean(), rel=0.05)
+    for found in coverage:
         assert found.holds.value == pytest.approx(found.level, abs=0.05)
         # The cap that holds the level: 1 - cos = -log(1 - level) / kappa of a hemisphere.
         share = -np.log(1 - found.level) / kappa / 2
         assert found.size_km2.value == pytest.approx(share * EARTH_KM2, rel=0.15)
+
+
+def test_shares_of_cells_in_single_precision_are_those_of_double() -> None:
+    rng = np.random.default_rng(9)
+    cells = equal_cells(3000)
+    means = to_unit_vectors(np.stack([rng.uniform(-80, 80, 40), rng.uniform(-180, 180, 40)], 1))
+    weights = rng.dirichlet(np.ones(8), 5)
+    mixture = VmfMixture(weights, means.reshape(5, 8, 3), np.exp(rng.uniform(0, 11, (5, 8))))
+    double = mixture.on_cells(cells, np.full(3000, EARTH_KM2 / 3000))
+    single = cell_shares(mixture, to_unit_vectors(cells).astype(np.float32))
+    assert single == pytest.approx(double, rel=0.01, abs=1e-7)
 
 
 def test_risk_and_its_area_on_four_answers() -> None:
