@@ -19,6 +19,9 @@ CAUTION_OF_POINTS = (
 )
 
 
+MOST_LISTED = 300  # classes of an area in JSON, the most probable; a spread has thousands of cells
+
+
 @dataclass(frozen=True)
 class Guess:
     """A country, region or cell with its probability."""
@@ -166,7 +169,8 @@ def as_dict(answer: Answer) -> dict[str, Any]:
             "level": answer.area.level,
             "held": round(answer.area.held, 6),
             "kind": answer.area.kind,
-            "classes": _guesses(answer.area.classes),
+            "count": len(answer.area.classes),
+            "classes": _guesses(answer.area.classes[:MOST_LISTED]),
             "countries": list(answer.area.countries),
             "km2": None if answer.area.km2 is None else round(answer.area.km2),
         }

@@ -127,7 +127,7 @@ def _look(
         return [
             copy,
             (image, why_none),  # the model's input, and nothing larger
-            gr.update(value=_bars(found), visible=True),
+            gr.update(value=_bars(found), visible=predictor.has_spread),
             said,
             shown,
             gr.update(value=marked, visible=True),

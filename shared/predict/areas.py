@@ -34,7 +34,7 @@ class Classes:
         names = {"countries": "countries", CELLS: CELLS}
         self.kind = names.get(partition.name, "regions")
 
-    @property
+    @cached_property
     def codes(self) -> list[str]:
         """The codes of the classes, in the order of the probabilities."""
         return self.partition.codes

@@ -14,6 +14,7 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from shared.geo import to_unit_vectors
 from shared.predict.predictor import Predictor
 from shared.training.backbones import Normalisation
 from shared.training.images import Bytes
@@ -37,7 +38,7 @@ def occlusion(predictor: Predictor, image: Bytes, country: str = "") -> NDArray[
     Returns:
         (H, W): by how much the logarithm of the probability falls when the part is covered, mean
         over the squares that cover it; above 0 what speaks for the answer. Of a model without
-        classes by how much its output turns away from what it was.
+        classes by how much the cosine of the angle to its point falls.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of tqdm.auto in a notebook; no bar is drawn
@@ -51,7 +52,7 @@ def occlusion(predictor: Predictor, image: Bytes, country: str = "") -> NDArray[
     side = max(2, round(image.shape[0] / PARTS))
     grey = pixels.mean(dim=(2, 3), keepdim=True).expand_as(pixels)
     with torch.inference_mode():
-        target = _Score(model, _targets(predictor, country), model(pixels))
+        target = _Score(predictor, _targets(predictor, country), model(pixels))
         found = Occlusion(target).attribute(
             pixels,
             sliding_window_shapes=(3, side, side),
@@ -76,16 +77,23 @@ def _targets(predictor: Predictor, country: str) -> list[int]:
 
 
 class _Score(nn.Module):
-    """One number an image: the log-probability of the answer, or the likeness to the output."""
+    """One number an image: the log-probability of the answer, or how near its point stays."""
 
-    def __init__(self, model: nn.Module, rows: list[int], said: Tensor) -> None:
+    def __init__(self, predictor: Predictor, rows: list[int], said: Tensor) -> None:
         super().__init__()
-        self.model, self.said, self.has_classes = model, said, True
+        self.model, self.head = predictor.checkpoint.model, predictor.checkpoint.head
         self.rows = rows or [int(said.argmax())]
+        self.direction = None if self.head is None else self._directions(said)[0]
 
     def forward(self, pixels: Tensor) -> Tensor:
-        logs: Tensor = self.model(pixels).float().log_softmax(dim=1)
-        return logs[:, self.rows].logsumexp(dim=1)
+        outputs: Tensor = self.model(pixels).float()
+        if self.direction is not None:
+            return self._directions(outputs) @ self.direction
+        return outputs.log_softmax(dim=1)[:, self.rows].logsumexp(dim=1)
+
+    def _directions(self, outputs: Tensor) -> Tensor:
+        points = self.head.points(outputs).cpu().numpy()  # type: ignore[union-attr]
+        return torch.from_numpy(to_unit_vectors(points)).to(outputs.device)
 
 
 def overlay(image: Bytes, scores: NDArray[np.float32], width: int = 640) -> Bytes:

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import shapely
 from shapely.geometry import mapping
 
 from shared.predict.answers import Answer, Answers, as_dict
-from shared.predict.areas import Classes
+from shared.predict.areas import CELLS, Classes
 
 FORMATS = ("json", "csv", "geojson", "html")
 COORDINATE_DECIMALS = 4  # of outlines, degrees: 11 m, far below what an area means
@@ -73,7 +74,8 @@ def as_csv(answers: Answers) -> str:
 
     Columns: `name, photos, country_1, country_1_code, country_1_probability, ...`, the same of
     regions where the model knows some, `area_level, area_held, area_km2, area_classes` (codes, by
-    falling probability), `lat, lon` where points were asked for, and `refused`.
+    falling probability; of a spread over cells the countries), `lat, lon` where points were asked
+    for, and `refused`.
     """
     rows = [_row(answer) for answer in answers]
     rows += [{"name": name, "refused": why} for name, why in answers.refused.items()]
@@ -100,7 +102,9 @@ def _row(answer: Answer) -> dict[str, Any]:
         row["area_level"] = answer.area.level
         row["area_held"] = f"{answer.area.held:.6f}"
         row["area_km2"] = "" if answer.area.km2 is None else round(answer.area.km2)
-        row["area_classes"] = " ".join(guess.code for guess in answer.area.classes)
+        is_cells = answer.area.kind == CELLS
+        codes = answer.area.countries if is_cells else [g.code for g in answer.area.classes]
+        row["area_classes"] = " ".join(codes)
     if answer.pin is not None:
         row["lat"], row["lon"] = f"{answer.pin.lat:.5f}", f"{answer.pin.lon:.5f}"
     return row
@@ -130,6 +134,10 @@ def _area_features(answer: Answer, answers: Answers) -> list[dict[str, Any]]:
         return []
     classes = Classes(answers.classes)
     rows = answers.classes.index_of(guess.code for guess in answer.area.classes)
+    if answer.area.kind == CELLS:  # thousands of boxes, joined
+        whole = shapely.union_all(classes.outlines.iloc[rows].to_numpy())
+        held = {"name": answer.name, "kind": "area", "probability": round(answer.area.held, 6)}
+        return [_feature(_rounded(mapping(whole)), held)]
     features = []
     for guess, row in zip(answer.area.classes, rows, strict=True):
         outline = classes.outlines.iloc[int(row)]

@@ -7,6 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import shapely
 
+from shared.boundaries import world_outlines
 from shared.geo import Floats
 from shared.predict.answers import Answer, Answers
 from shared.predict.areas import CELLS, Classes
@@ -66,10 +67,22 @@ def _draw(figure: go.Figure, answers: Answers, row: int) -> None:
     if answers.classes is not None:
         classes, found = Classes(answers.classes), answers.probabilities[row]
         draw_shares(figure, classes, found)
+    else:
+        _draw_country(figure, answer)
     if answer.pin is not None:
         label = f"a point, as asked for: {answer.pin.how}"
         point = [[answer.pin.lat, answer.pin.lon]]
         add_points(figure, point, [label], "point asked for", ORANGE, 11, "x", 1.0)
+
+
+def _draw_country(figure: go.Figure, answer: Answer) -> None:
+    """Shade the country that a model without a spread points at."""
+    best = answer.countries[0]
+    outlines = world_outlines().set_index("code").geometry
+    if best.code in outlines.index:
+        label = f"{best.name}: where the model points; it cannot say how sure it is"
+        add_areas(figure, [outlines[best.code]], [1.0], [label], PROBABILITY)
+        figure.data[-1].marker.showscale = False
 
 
 def draw_shares(figure: go.Figure, classes: Classes, probabilities: Floats) -> None:

@@ -13,6 +13,7 @@ from shared.paths import ROOT_VARIABLE, data_folder
 from shared.processing.resize import ResizeSettings, resize_pairs
 from shared.training.backbones import Normalisation, build_backbone
 from shared.training.checkpoint import Checkpoint
+from shared.training.heads import PointHead
 from shared.training.model_card import origin_facts
 
 CODES = ("CZ", "FR", "JP")
@@ -77,6 +78,25 @@ def make_checkpoint(
         **more,
     }
     Checkpoint(build_backbone("resnet18", len(classes)), config, classes).save(folder)
+    return folder
+
+
+def make_point_checkpoint(dataset: str, head: PointHead) -> Path:
+    """A checkpoint of coordinates with random weights."""
+    torch.manual_seed(0)
+    folder = data_folder("3-training", dataset) / "coordinates" / "best"
+    config = {
+        "task": "coordinates",
+        "head": head.facts(),
+        "backbone": "resnet18",
+        "classes": [],
+        "preprocessing": {"width": 64, "height": 36, "fit": "crop"},
+        "normalisation": vars(Normalisation.of("half")),
+        "lists": {},
+        "seed": 0,
+        **origin_facts(folder),
+    }
+    Checkpoint(build_backbone("resnet18", head.n_outputs), config, None).save(folder)
     return folder
 
 
