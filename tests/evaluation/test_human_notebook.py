@@ -34,6 +34,7 @@ def test_the_question_is_open_without_players_and_answered_with_them(tiny_root: 
     truth = truth_of(pairs)
     model = Checkpoint.load(tiny_root / "3-training" / ".data" / "tiny" / "country" / "best")
     images = cache_images(pairs, model.preprocessing, "d", tiny_root / "cache", 1)
+    assert model.partition is not None
     table = make_predictions(truth, model.predict(images), model.partition)
     folder = tiny_root / "4-evaluation" / ".data" / "tiny"
     write_predictions(table, folder / "country" / "predictions.parquet")

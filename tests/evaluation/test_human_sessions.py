@@ -68,13 +68,11 @@ def test_answers_are_scored_and_stored_with_the_time_they_took(
     game = play(pairs, truth, tmp_path / "s")
     times = iter([100.0, 107.5, 200.0, 201.0])
     game.clock = lambda: next(times)
-    ranks = []
-    for typed in (["Germany", "France", "Japan"], ["France", "france", " "]):
+    ranks = {"FR": (1, 0), "JP": (2, None)}  # of the first answer, and of the second
+    for number, typed in enumerate((["Germany", "France", "Japan"], ["France", "france", " "])):
         photo = game.next()
         assert photo is not None
-        expected = {"FR": [1, 0], "JP": [2, None]}[photo.code]
-        ranks.append((game.answer(typed).rank, expected[len(ranks)]))
-    assert all(found == expected for found, expected in ranks)
+        assert game.answer(typed).rank == ranks[photo.code][number]
     table, n_left = read_sessions(tmp_path / "s", "d")
     assert list(table["seconds"]) == [7.5, 1.0]
     assert [list(codes) for codes in table["answers"]] == [["DE", "FR", "JP"], ["FR"]]

@@ -27,7 +27,8 @@ def scene(code: str, seed: int, width: int = 400, height: int = 230) -> np.ndarr
     rng = np.random.default_rng([seed, ord(code[0])])
     spots = cv2.resize(rng.integers(0, 120, (6, 9, 3)).astype(np.uint8), (width, height))
     mixed = np.asarray(COLOURS[code], np.int64) // 2 + spots
-    return np.clip(mixed, 0, 255).astype(np.uint8)
+    found: np.ndarray = np.clip(mixed, 0, 255).astype(np.uint8)
+    return found
 
 
 def encoded(rgb: np.ndarray, suffix: str = ".jpg") -> bytes:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import FilePayload, expect
 
 from shared.local_app import opened
 from shared.predict import Predictor, app
@@ -60,8 +60,8 @@ def test_a_dropped_photo_is_answered_and_nothing_of_it_is_kept(
                 page.get_by_label("Remove Image")
             ).first.click()
             expect(page.locator("#answer")).to_contain_text("Drop a photo", timeout=PATIENCE_MS)
-            broken = {"name": "b.png", "mimeType": "image/png", "buffer": mine.read_bytes()[:900]}
-            page.locator("#photo input[type=file]").set_input_files([broken])  # type: ignore[list-item]
+            cut = FilePayload(name="b.png", mimeType="image/png", buffer=mine.read_bytes()[:900])
+            page.locator("#photo input[type=file]").set_input_files([cut])
             expect(page.locator("#answer")).to_contain_text("Truncated", timeout=PATIENCE_MS)
             assert outside == []
     assert not kept.exists()

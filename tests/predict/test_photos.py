@@ -18,7 +18,7 @@ INPUT = Preprocessing(64, 36)
 
 def saved(image: Image.Image, kind: str, **options: object) -> bytes:
     data = io.BytesIO()
-    image.save(data, kind, **options)  # type: ignore[arg-type]
+    image.save(data, kind, **options)
     return data.getvalue()
 
 
