@@ -185,6 +185,6 @@ def test_nearest_polygon_may_lie_across_the_antimeridian() -> None:
 
 
 def test_nearest_of_no_polygons_is_none() -> None:
-    rows, distance_km = PolygonIndex([None]).nearest([(0, 0)])
+    rows, distance_km = PolygonIndex(np.array([None])).nearest([(0, 0)])
     assert rows.tolist() == [-1]
     assert distance_km.tolist() == [np.inf]
