@@ -19,7 +19,9 @@ PARIS = (48.9, 2.4)
 
 def test_a_mixture_is_read_on_cells_with_countries_and_an_area(tiny_root: Path) -> None:
     anchors = to_unit_vectors([PARIS]).tolist()
-    predictor = Predictor.load(make_point_checkpoint("tiny", VmfHead(anchors, [200.0] * len(anchors))))
+    predictor = Predictor.load(
+        make_point_checkpoint("tiny", VmfHead(anchors, [200.0] * len(anchors)))
+    )
     photo = scene("FR", 1)
     found = predictor.predict(photo, level=0.8)
     answer = found[0]
