@@ -10,9 +10,9 @@
   not which people played.
 """
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from shared.evaluation.inputs import find_checkpoint
+from shared.data_loader import Pair, dataset_settings
+from shared.evaluation.inputs import find_checkpoint, truth_of
 from shared.evaluation.intervals import (
     Floats,
     Interval,
@@ -30,10 +31,8 @@ from shared.evaluation.intervals import (
     sum_by_place,
 )
 from shared.evaluation.metrics import rank_of_truth
-from shared.evaluation.predictions import read_predictions
+from shared.evaluation.models import partition_of, predict_photos
 from shared.evaluation.readout import as_countries
-from shared.partitions import Partition
-from shared.paths import data_folder, shown
 from shared.training.images import Preprocessing
 
 DEPTHS = (1, 3, 5)
@@ -237,42 +236,41 @@ def verdict(found: Versus | None, n_players: int, enough_photos: int = ENOUGH_PH
     return f"{said} It covers which photos were shown, not who played: {limit}."
 
 
-def input_size(dataset: str, model: str) -> Preprocessing:
-    """The size of the input of a model that was evaluated on a data set.
+def country_predictions(
+    dataset: str,
+    model: str,
+    pairs: Sequence[Pair],
+    digest: str,
+    cache: Path,
+    processes: int | None = None,
+) -> tuple[pd.DataFrame, Preprocessing]:
+    """What a model says of the test photos of a data set, as countries.
 
     Args:
-        dataset: the data set.
-        model: the notebook of 4-evaluation that wrote its `metrics.json`.
+        dataset: the data set. Its `dataset.toml` may name the checkpoint of 4-evaluation's
+            notebook of the same name.
+        model: `"country"`, or `"region"`, whose classes are read as countries.
+        pairs: the test photos.
+        digest: of their list.
+        cache: where decoded photos are kept.
+        processes: how many decode side by side; None: one a processor.
+
+    Returns:
+        A table of predictions, and how photos become the model's input.
 
     Raises:
-        FileNotFoundError: when it was not evaluated.
+        FileNotFoundError: when there is no checkpoint; it names the notebook that writes it.
     """
-    path = data_folder("4-evaluation", dataset) / model / "metrics.json"
-    if not path.is_file():
-        msg = f"Expected {shown(path)}, but it is absent: run 4-evaluation/{model}.ipynb first"
-        raise FileNotFoundError(msg)
-    facts = json.loads(path.read_text(encoding="utf-8"))
-    return Preprocessing(**facts["model"]["preprocessing"])
-
-
-def country_predictions(dataset: str, model: str, checkpoint: str = "") -> pd.DataFrame:
-    """The predictions of a model on the test photos of a data set, as countries.
-
-    Args:
-        dataset: the data set.
-        model: the notebook of 4-evaluation that wrote them: `"country"`; or `"region"`, whose
-            classes are read as countries.
-        checkpoint: as in that notebook; it tells the country of each region.
-
-    Raises:
-        FileNotFoundError: when there are none; it names the notebook.
-    """
-    path = data_folder("4-evaluation", dataset) / model / "predictions.parquet"
-    table = read_predictions(path)
-    if model == "country":
-        return table
-    folder = find_checkpoint(dataset, checkpoint, model).folder
-    return as_countries(table, Partition.load(folder / "partition.parquet"))
+    settings = dataset_settings(dataset)
+    wanted = str(settings.parameters_for(f"4-evaluation/{model}").get("checkpoint", ""))
+    place = find_checkpoint(dataset, wanted, model)
+    found = predict_photos(
+        place, truth_of(pairs), pairs, digest, cache, dataset, processes=processes
+    )
+    table = found.table
+    if model != "country":
+        table = as_countries(table, partition_of(found.model))
+    return table, found.model.preprocessing
 
 
 def human_document(

@@ -7,7 +7,7 @@ import pytest
 from shared.data_loader import list_digest, load_pairs, processed_store
 from shared.evaluation.human_game import begin, choose_photos
 from shared.evaluation.inputs import truth_of
-from shared.evaluation.predictions import make_predictions, write_predictions
+from shared.evaluation.predictions import make_predictions
 from shared.training.checkpoint import Checkpoint
 from shared.training.images import cache_images
 
@@ -37,9 +37,6 @@ def test_the_question_is_open_without_players_and_answered_with_them(tiny_root: 
     assert model.partition is not None
     table = make_predictions(truth, model.predict(images), model.partition)
     folder = tiny_root / "4-evaluation" / ".data" / "tiny"
-    write_predictions(table, folder / "country" / "predictions.parquet")
-    facts = {"model": {"preprocessing": model.preprocessing.as_dict()}}
-    (folder / "country" / "metrics.json").write_text(json.dumps(facts), encoding="utf-8")
 
     assert "Nobody has played yet, so the question is open" in run_notebook(tiny_root)
     assert json.loads((folder / "human" / "human.json").read_text())["players"] == 0
