@@ -131,6 +131,7 @@ class Tracker:
     def _start_wandb(self, project: str, mode: str, name: str | None, is_anew: bool) -> Any:  # noqa: ANN401
         import wandb
 
+        os.environ.setdefault("WANDB_DISABLE_WEAVE", "true")  # else it advertises another product
         memory = self.folder / "wandb-run.txt"
         run_id = None if is_anew or not memory.exists() else memory.read_text("utf-8").strip()
         try:

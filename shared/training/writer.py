@@ -94,6 +94,8 @@ class Writer:
         keep_until = None
         if goes_on:
             keep_until = load_state(folder / STATE)["epoch"]
+            for left in folder.glob(".tmp*"):  # safetensors was killed while it wrote
+                left.unlink()
         self.tracker = Tracker(
             folder, self._config(), wandb_mode=wandb_mode, keep_until=keep_until, name=task.name
         )

@@ -116,7 +116,7 @@ def test_a_dry_run_shows_everything_and_does_nothing(machine: Any, repository: P
     output = machine.run(repository / "run_colab.sh", TINY, "-p", "epochs=3", "--dry-run")
     for part in ("== install ", "-m shared.colab.convert 3-training/tiny", "-p epochs=3"):
         assert part in output
-    assert "-m shared.pipeline --dataset demo --before 3-training/country" in output
+    assert "-m shared.pipeline --dataset demo --before 3-training/tiny" in output
     assert not machine.installed.exists()
     assert not (repository / "runs").exists()
     assert not (repository / ".cache/colab-packages").exists()

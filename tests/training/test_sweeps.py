@@ -91,7 +91,10 @@ def toy_root(tiny_root: Path) -> Path:
     extra: dict[str, Any] = {"cell_type": "code", "outputs": [], "execution_count": None}
     notebook = {
         "cells": [{**cell, **extra, "id": f"c{n}"} for n, cell in enumerate(cells)],
-        "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+        "metadata": {
+            "kernelspec": {"name": "python3", "display_name": "Python 3"},
+            "language_info": {"name": "python"},
+        },
         "nbformat": 4,
         "nbformat_minor": 5,
     }
@@ -223,6 +226,7 @@ def test_a_killed_sweep_goes_on_and_leaves_no_process(toy_root: Path) -> None:
     runs = toy_root / "3-training" / ".data" / "tiny" / "runs" / "sweeps" / "toy"
     until = time.monotonic() + 120
     while time.monotonic() < until and not len(list(runs.glob("*/starts.txt"))) >= 2:
+        assert first.poll() is None
         time.sleep(0.1)
     first.send_signal(signal.SIGKILL)
     first.wait(timeout=30)
