@@ -13,7 +13,7 @@ from shared.running.parameters import is_known_annotation
 from shared.running.source import is_parameters, read_source
 from shared.running.tree import find_notebooks
 
-MAX_PICTURE_BYTES = 120_000
+MAX_PICTURE_BYTES = 125_000
 WIDGET = "application/vnd.jupyter.widget-view+json"
 _NOTEBOOK_METADATA = {"kernelspec", "language_info"}
 _CELL_METADATA = {"tags", "slideshow", "jp-MarkdownHeadingCollapsed"}

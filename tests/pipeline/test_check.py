@@ -48,7 +48,7 @@ def printed(text: str, name: str = "stdout") -> dict[str, Any]:
 def test_a_clean_notebook_has_no_faults(root: Any) -> None:
     path = root.notebook("1-a/a", "%matplotlib inline\nx = 1")
     assert changed(path, lambda notebook: None) == []
-    assert changed(path, outputs(picture(120_000), printed("2-b/.data/x: 3 rows"))) == []
+    assert changed(path, outputs(picture(125_000), printed("2-b/.data/x: 3 rows"))) == []
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_clean_notebook_has_no_faults(root: Any) -> None:
         (lambda n: n["cells"][3].update(execution_count=7), "expected no outputs, or those of one"),
         (outputs(printed("50%|##", "stderr")), "cell 4: output on stderr"),
         (outputs(printed("/home/me/x.txt")), "cell 4: an output shows the machine's path /home/me"),
-        (outputs(picture(120_001)), "cell 4: a picture of 120,001 bytes, at most 120,000 expected"),
+        (outputs(picture(125_001)), "cell 4: a picture of 125,001 bytes, at most 125,000 expected"),
         (
             outputs({"output_type": "error", "ename": "E", "evalue": "", "traceback": []}),
             "cell 4: the output is an error (E)",
