@@ -2,13 +2,15 @@
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from shared.evaluation.predictions import (
     check_predictions,
     class_probabilities,
     has_classes,
 )
-from shared.geo import to_lat_lon, to_unit_vectors
+from shared.geo import Floats, to_lat_lon, to_unit_vectors
+from shared.vmf import least_distance
 
 POOLINGS = ("log", "mean")
 SMALLEST_PROBABILITY = 1e-6  # one view alone cannot rule a country out by more than this
@@ -25,8 +27,9 @@ def pool_views(table: pd.DataFrame, pooling: str = "log") -> pd.DataFrame:
 
     Returns:
         Predictions of places, sorted. The guessed coordinates are the centre of the class, null
-        where no photo of the table was given that class; of a model without classes the middle,
-        on the sphere, of the points that a place's views were given.
+        where no photo of the table was given that class; of a model without classes the
+        geometric median, on the sphere, of the points that a place's views were given: one view
+        that is far off does not pull it along, as it would the mean.
 
     Raises:
         ValueError: for another pooling.
@@ -64,14 +67,36 @@ def pool_views(table: pd.DataFrame, pooling: str = "log") -> pd.DataFrame:
     return _finished(views, table)
 
 
+def pool_points(points: ArrayLike, place: NDArray[np.intp]) -> Floats:
+    """The geometric median, on the sphere, of the points of each place.
+
+    Args:
+        points: (N, 2) latitudes and longitudes, degrees.
+        place: (N,) the place of each, 0 to P - 1, each of them at least once.
+
+    Returns:
+        (P, 2) latitudes and longitudes, degrees.
+    """
+    vectors, counts = to_unit_vectors(points), np.bincount(place)
+    order = np.argsort(place, kind="stable")
+    firsts = np.cumsum(counts) - counts
+    column = np.arange(len(order)) - np.repeat(firsts, counts)  # of each view among its place's
+    shape = (len(counts), int(counts.max()))
+    views = np.broadcast_to(vectors[order[firsts]][:, None], (*shape, 3)).copy()
+    shares = np.zeros(shape)  # places with fewer views are filled up with views that do not count
+    views[place[order], column] = vectors[order]
+    shares[place[order], column] = np.repeat(1 / counts, counts)
+    mean = (shares[..., None] * views).sum(axis=1)
+    length = np.linalg.norm(mean, axis=1, keepdims=True)
+    start = np.where(length > 1e-9, mean / np.maximum(length, 1e-9), views[:, 0])
+    return to_lat_lon(least_distance(views, shares, [start]))
+
+
 def _pool_points(table: pd.DataFrame) -> pd.DataFrame:
-    vectors = pd.DataFrame(to_unit_vectors(table[["pred_lat", "pred_lon"]].to_numpy(np.float64)))
-    means = vectors.groupby(table["place"].to_numpy(), sort=True).mean()
-    middles = to_lat_lon(means.to_numpy())
-    firsts = table.groupby("place", sort=True).first()
-    views = firsts.reset_index().assign(
-        id=means.index, pred_lat=middles[:, 0], pred_lon=middles[:, 1]
-    )
+    _, place = np.unique(table["place"].to_numpy(dtype=str), return_inverse=True)
+    found = pool_points(table[["pred_lat", "pred_lon"]].to_numpy(np.float64), place)
+    firsts = table.groupby("place", sort=True).first().reset_index()
+    views = firsts.assign(id=firsts["place"], pred_lat=found[:, 0], pred_lon=found[:, 1])
     return _finished(views, table)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from shared.countries import name_of
-from shared.evaluation.pooling import POOLINGS, SMALLEST_PROBABILITY
-from shared.geo import Floats, nearest, spherical_mean
+from shared.evaluation.pooling import POOLINGS, SMALLEST_PROBABILITY, pool_points
+from shared.geo import Floats, nearest
 from shared.manifest import fingerprint
 from shared.predict.answers import Answer, Answers, Guess, Pin
 from shared.predict.areas import Classes, cells
@@ -222,7 +222,7 @@ class Predictor:
 
 def _without_spread(name: str, photos: tuple[str, ...], points: Floats, pin: bool) -> Answer:
     """The answer of a model that gives points alone: the country that it points at."""
-    point = spherical_mean(points)
+    point = pool_points(points, np.zeros(len(points), dtype=np.intp))[0]
     code = cells().countries[int(nearest(cells().centres, point[None])[0][0])]
     where = Pin(float(point[0]), float(point[1]), "the middle of the points of all views", None)
     return Answer(

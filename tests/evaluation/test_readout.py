@@ -173,3 +173,13 @@ def test_regions_of_no_country_are_left_out() -> None:
     found = as_countries(made_regions(), partition)
     assert list(found["codes"][0]) == ["FR", "CZ"]
     assert found["probabilities"][1] == pytest.approx([0.75, 0.25])
+
+
+def test_one_view_that_is_far_off_does_not_pull_a_place_along() -> None:
+    points = [[48.0, 2.0], [48.1, 2.0], [48.0, 2.1], [-30.0, 140.0], [10.0, 10.0], [10.0, 10.2]]
+    table = made_points(points).assign(place=list("aaaabb"))
+    pooled = pool_views(table)
+    found = pooled[["pred_lat", "pred_lon"]].to_numpy(float)
+    assert list(pooled["place"]) == ["a", "b"]
+    assert haversine_km(found[0], (48.0, 2.0)) < 15
+    assert haversine_km(found[1], (10.0, 10.1)) < 12  # anywhere between the two
