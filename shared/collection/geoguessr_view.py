@@ -14,8 +14,13 @@ from shared.collection.geoguessr_page import GamePage
 
 BLANK_LEVELS = 3.0  # a view whose grey levels (0 to 255) spread less shows nothing
 SAME_LEVELS = 4  # grey levels by which a spot may differ and count as unchanged
-# A page that gets no time to paint shows the same too: between two looks it has to draw frames.
-FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+# A page that gets no time to paint shows the same too: between two looks it has to draw so many
+# frames of its own, a sixth of a second's worth.
+N_FRAMES = 10
+FRAMES = """(left) => new Promise((done) => {
+    const next = () => (left-- > 0 ? requestAnimationFrame(next) : done());
+    next();
+})"""
 MAY_DIFFER = 0.01  # share of the spots that may change in multiplayer: its clocks run over the view
 
 
@@ -45,7 +50,7 @@ async def take_alone(game_page: GamePage, patience: Patience, may_be_blank: bool
 
     async def look() -> bytes:
         async with game_page.troubles(game_page.described(["canvas"])):
-            await asyncio.wait_for(game_page.page.evaluate(FRAMES), game_page.timeout_s)
+            await asyncio.wait_for(game_page.page.evaluate(FRAMES, N_FRAMES), game_page.timeout_s)
             return await game_page.page.screenshot(
                 type="jpeg", quality=patience.quality, style=game_page.site.hidden
             )

@@ -156,7 +156,7 @@ def test_nothing_is_lost_or_doubled_when_five_per_cent_of_everything_fails(
 ) -> None:
     n_games = N_ROUNDS // 5
     stand_in = StandIn(world, dict.fromkeys(FAULTS, 0.05), seed=3, crash=end_browser)
-    patience = Patience(quiet_s=0.6, poll_s=0.1, timeout_s=5.0)  # a busy machine paints in bursts
+    patience = Patience(quiet_s=1.2, poll_s=0.1, timeout_s=8.0)  # a busy machine paints in bursts
     settings = quick(
         max_games=n_games, max_minutes=600, workers=3, tries=15, timeout_s=2.0, patience=patience
     )
