@@ -5,6 +5,7 @@ points that go in and out of here are `(lat, lon)`, degrees. `PolygonIndex` sear
 """
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ __all__ = [
     "country_of_values",
     "country_polygons",
     "natural_earth_path",
+    "pinned_geodata",
+    "read_polygons",
     "world_outlines",
 ]
 
@@ -81,9 +84,7 @@ def country_polygons(source: str, territories: str = "own") -> gpd.GeoDataFrame:
             f"{NATURAL_EARTH!r}, or an empty string: then the gazetteer alone names countries"
         )
         raise FileNotFoundError(msg)
-    is_parquet = path.suffix in {".parquet", ".geoparquet"}
-    table = gpd.read_parquet(path) if is_parquet else gpd.read_file(path)
-    return _by_country(table.to_crs(CRS), path, territories)
+    return _by_country(read_polygons(path), path, territories)
 
 
 def natural_earth_path() -> Path:
@@ -92,10 +93,30 @@ def natural_earth_path() -> Path:
     Raises:
         FileNotFoundError: when they are not there and cannot be downloaded.
     """
+    return pinned_geodata(
+        NATURAL_EARTH_NAMES,
+        NATURAL_EARTH_URL,
+        NATURAL_EARTH_SHA256,
+        "another file of polygons, or an empty string: then the gazetteer alone names countries",
+    )
+
+
+def pinned_geodata(names: Sequence[str], url: str, sha256: str, otherwise: str) -> Path:
+    """Where a file of geodata lies: in the folder of LOST_AND_FOUND_GEODATA, or downloaded.
+
+    Args:
+        names: its names in that folder; the first is that of a download.
+        url: where it is downloaded from.
+        sha256: what the download is held to.
+        otherwise: what else may be given, for the error: "give the path of ...".
+
+    Raises:
+        FileNotFoundError: when it is not there and cannot be downloaded.
+    """
     from shared.data_loader.config import option  # here: who only draws a map needs no data-loader
 
     folder = option(GEODATA_OPTION)
-    for name in NATURAL_EARTH_NAMES if folder else ():
+    for name in names if folder else ():
         path = Path(str(folder)) / name
         if path.exists():
             return path
@@ -103,20 +124,25 @@ def natural_earth_path() -> Path:
 
     try:
         fetched = pooch.retrieve(
-            NATURAL_EARTH_URL,
-            known_hash=f"sha256:{NATURAL_EARTH_SHA256}",
-            fname=NATURAL_EARTH_NAMES[0],
+            url,
+            known_hash=f"sha256:{sha256}",
+            fname=names[0],
             path=pooch.os_cache("lost-and-found"),
         )
     except (OSError, ValueError) as error:
         msg = (
-            f"Could not download {NATURAL_EARTH_URL} ({error}). Without network: put "
-            f"{NATURAL_EARTH_NAMES[0]} in a folder and name it in {GEODATA_VARIABLE}, give the "
-            "path of another file of polygons, or an empty string: then the gazetteer alone "
-            "names countries"
+            f"Could not download {url} ({error}). Without network: put {names[0]} in a folder and "
+            f"name it in {GEODATA_VARIABLE}, give the path of {otherwise}"
         )
         raise FileNotFoundError(msg) from error
     return Path(fetched)
+
+
+def read_polygons(path: Path) -> gpd.GeoDataFrame:
+    """A file of polygons, GeoParquet or whatever pyogrio reads, in degrees."""
+    is_parquet = path.suffix in {".parquet", ".geoparquet"}
+    table = gpd.read_parquet(path) if is_parquet else gpd.read_file(path)
+    return table.to_crs(CRS)
 
 
 def world_outlines() -> gpd.GeoDataFrame:

@@ -17,7 +17,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely import Geometry
 
-from shared.boundaries import CRS, country_polygons, world_outlines
+from shared.boundaries import CRS, country_polygons, read_polygons, world_outlines
 from shared.countries import code_of
 from shared.partitions import COLUMNS, Partition
 
@@ -230,12 +230,11 @@ def _lone_outline(source: str) -> Geometry:
     if not path.exists():
         msg = f"Expected a file with one outline at {source}; or name a country to take one of"
         raise FileNotFoundError(msg)
-    is_parquet = path.suffix in {".parquet", ".geoparquet"}
-    table = gpd.read_parquet(path) if is_parquet else gpd.read_file(path)
+    table = read_polygons(path)
     if len(table) != 1:
         msg = f"Expected one outline in {path}, but got {len(table)}: name a country"
         raise ValueError(msg)
-    return table.to_crs(CRS).geometry.iloc[0]
+    return table.geometry.iloc[0]
 
 
 def _outline_of(source: str, code: str) -> Geometry:

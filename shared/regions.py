@@ -24,7 +24,7 @@ import shapely
 from numpy.typing import NDArray
 
 from shared.areas import centroids, inner_points
-from shared.boundaries import CRS, GEODATA_OPTION, GEODATA_VARIABLE, country_of_values
+from shared.boundaries import CRS, country_of_values, pinned_geodata, read_polygons
 from shared.countries import name_of, resolve_territory, sovereign_of
 from shared.gazetteer import gazetteer
 from shared.geo import NearestPlaces
@@ -89,28 +89,12 @@ def natural_earth_regions_path() -> Path:
     Raises:
         FileNotFoundError: when they are not there and cannot be downloaded.
     """
-    from shared.data_loader.config import option  # here: only downloads need the data-loader
-
-    folder = option(GEODATA_OPTION)
-    if folder and (Path(str(folder)) / NATURAL_EARTH_NAME).exists():
-        return Path(str(folder)) / NATURAL_EARTH_NAME
-    import pooch  # here, not above: it imports tqdm.auto, which warns in every notebook
-
-    try:
-        fetched = pooch.retrieve(
-            NATURAL_EARTH_URL,
-            known_hash=f"sha256:{NATURAL_EARTH_SHA256}",
-            fname=NATURAL_EARTH_NAME,
-            path=pooch.os_cache("lost-and-found"),
-        )
-    except (OSError, ValueError) as error:
-        msg = (
-            f"Could not download {NATURAL_EARTH_URL} ({error}). Without network: put "
-            f"{NATURAL_EARTH_NAME} in a folder and name it in {GEODATA_VARIABLE}, give the path "
-            f"of another file of admin-1 polygons, or {GAZETTEER!r}"
-        )
-        raise FileNotFoundError(msg) from error
-    return Path(fetched)
+    return pinned_geodata(
+        [NATURAL_EARTH_NAME],
+        NATURAL_EARTH_URL,
+        NATURAL_EARTH_SHA256,
+        f"another file of admin-1 polygons, or {GAZETTEER!r}",
+    )
 
 
 def _full_name(country: str, region: str, code: str) -> str:
@@ -159,9 +143,7 @@ def _of_file(path: Path) -> pd.DataFrame:
             f"{NATURAL_EARTH!r}, or {GAZETTEER!r}: then its places stand for the regions"
         )
         raise FileNotFoundError(msg)
-    is_parquet = path.suffix in {".parquet", ".geoparquet"}
-    table = gpd.read_parquet(path) if is_parquet else gpd.read_file(path)
-    table = table.to_crs(CRS).rename(columns=str.casefold)
+    table = read_polygons(path).rename(columns=str.casefold)
     countries = [c for c in COUNTRY_COLUMNS if c in table.columns]
     names = [c for c in NAME_COLUMNS if c in table.columns]
     if not countries or not names:

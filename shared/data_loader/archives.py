@@ -53,7 +53,8 @@ def unpack_archive(store: Store, transfer: Transfer, offline_help: str) -> None:
     try:
         with zipfile.ZipFile(copy) as archive:
             _unpack(archive, store, source, transfer)
-    except (zipfile.BadZipFile, NotImplementedError) as error:  # the latter: of a later version
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        # The latter is what zipfile raises when it opens a zip of a later version of the format.
         copy.unlink()
         msg = (
             f"{redacted(source)}: expected a whole zip without a password, got: {error}; the copy "
@@ -95,6 +96,7 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     try:
         return archive.read(info)
     except (zlib.error, lzma.LZMAError, EOFError, NotImplementedError) as error:
+        # The last is what zipfile raises for ways of packing that it does not know.
         msg = f"{info.filename[:120]!r} cannot be unpacked: {error or type(error).__name__}"
         raise zipfile.BadZipFile(msg) from error
 

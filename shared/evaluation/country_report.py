@@ -10,10 +10,9 @@ from shared.countries import name_of
 from shared.evaluation.intervals import Interval
 from shared.evaluation.metrics import FIGURE_TITLES
 from shared.evaluation.report import Card, Cell, Picture, Report, Section, Table
-from shared.evaluation.summary import Summary
+from shared.evaluation.summary import MODEL, MODEL_PLACES, Summary
 
 POOLED = {"log": "mean of log-probabilities", "mean": "mean of probabilities"}
-MODEL, MODEL_PLACES = "model, a photo", "model, all views of a place"
 
 
 def country_report(

@@ -21,9 +21,10 @@ from shared.evaluation.country_report import POOLED
 from shared.evaluation.distances import DISTANCE_TITLES, distance_text
 from shared.evaluation.intervals import Interval
 from shared.evaluation.metrics import FIGURE_TITLES
-from shared.evaluation.place_summary import MODEL, MODEL_PLACES, PlaceSummary
+from shared.evaluation.place_summary import PlaceSummary
 from shared.evaluation.report import Card, Cell, Picture, Report, Section, Table
 from shared.evaluation.slices import SLICES
+from shared.evaluation.summary import MODEL, MODEL_PLACES
 from shared.evaluation.trust import Trust, trust_sections
 
 SLICE_TITLES = {

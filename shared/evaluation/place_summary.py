@@ -27,20 +27,12 @@ from shared.evaluation.models import Predicted
 from shared.evaluation.pooling import pool_views
 from shared.evaluation.predictions import has_classes
 from shared.evaluation.readout import as_points, expected_distance_points
+from shared.evaluation.summary import MODEL, MODEL_PLACES, Baseline
 from shared.evaluation.trust import Trust, trust_document, trust_of_classes
 from shared.geo import nearest
 from shared.partitions import Partition
 
-MODEL, MODEL_PLACES = "model, a photo", "model, all views of a place"
 CONSTANT_PHOTOS = 2000  # of the training, that the best constant is made from
-
-
-@dataclass(frozen=True)
-class PlaceBaseline:
-    """What a rule reaches, and the model minus it, paired."""
-
-    figures: dict[str, Interval]
-    difference: dict[str, Interval]
 
 
 @dataclass(frozen=True)
@@ -62,7 +54,7 @@ class PlaceSummary:
     figures: dict[str, dict[str, Interval]]
     classes: dict[str, dict[str, Interval]]
     areas: dict[str, Interval]
-    baselines: dict[str, PlaceBaseline]
+    baselines: dict[str, Baseline]
     conventions: pd.DataFrame
 
 
@@ -103,7 +95,7 @@ def summarise_places(
     photos, places = tables["photos"], tables["places"]
     both = {MODEL: photos, MODEL_PLACES: places}
     found = {
-        name: PlaceBaseline(
+        name: Baseline(
             distance_intervals(table, bootstrap, convention),
             compare_distances(photos, table, bootstrap, convention),
         )

@@ -21,6 +21,7 @@ from shared.evaluation.pooling import pool_views
 from shared.evaluation.predictions import code_matrix
 
 UNITS = ("photos", "places")
+MODEL, MODEL_PLACES = "model, a photo", "model, all views of a place"
 
 
 @dataclass(frozen=True)

@@ -255,13 +255,21 @@ def damaged(data: bytes, how: str) -> bytes:
     elif how == "password":
         changed[6] |= 1
         changed[directory + 8] |= 1
+    elif how == "version":  # 9.9 is needed to unpack it; zipfile says so when it opens the zip
+        changed[directory + 6] = 99
     else:
         changed[8], changed[directory + 10] = 99, 99
     return bytes(changed)
 
 
 @pytest.mark.parametrize(
-    ("how", "message"), [("bits", "unpack"), ("password", "password"), ("packing", "unpack")]
+    ("how", "message"),
+    [
+        ("bits", "unpack"),
+        ("password", "password"),
+        ("packing", "unpack"),
+        ("version", r"version 9\.9"),
+    ],
 )
 def test_a_damaged_zip_is_named_and_copied_anew(project: Path, how: str, message: str) -> None:
     path = project.parent / "demo.zip"
