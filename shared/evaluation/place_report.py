@@ -23,16 +23,10 @@ from shared.evaluation.intervals import Interval
 from shared.evaluation.metrics import FIGURE_TITLES
 from shared.evaluation.place_summary import PlaceSummary
 from shared.evaluation.report import Card, Cell, Picture, Report, Section, Table
-from shared.evaluation.slices import SLICES
+from shared.evaluation.slice_sections import slice_sections
 from shared.evaluation.summary import MODEL, MODEL_PLACES
 from shared.evaluation.trust import Trust, trust_sections
 
-SLICE_TITLES = {
-    "country": "Country by country",
-    "continent": "By continent",
-    "latitude": "By latitude",
-    "surroundings": "Town and country",
-}
 CARDS = ("median_km", "mean_km", "geo_score", "within_200", "within_750")
 
 
@@ -82,7 +76,7 @@ def place_report(
             _approaches(found.approaches, figures["approaches"]),
             Section("Where it errs", pictures=[figures["map"]]),
             _areas(found.summary),
-            *_slices(found.slices, found.urban, figures["slices"]),
+            *slice_sections(found.slices, found.urban, [figures["slices"]]),
             *trust_sections(found.trust, figures),
             _conventions(found.summary.conventions),
         ],
@@ -214,32 +208,6 @@ def _areas(summary: PlaceSummary) -> Section:
         "place. Photos whose own label is missing at a level are not counted there."
     )
     return Section("In the right area", [text], Table(["", "right"], rows))
-
-
-def _slices(slices: pd.DataFrame, urban: str, picture: Picture) -> list[Section]:
-    found = [Section("Where it does well", [f"Urban: {urban}."], pictures=[picture])]
-    for kind in SLICES:
-        rows = [_slice_row(row) for row in slices[slices["slice"] == kind].to_dict("records")]
-        names = [n for n in ("top_1", "median_km", "geo_score") if n in slices.columns]
-        titles = {**FIGURE_TITLES, **DISTANCE_TITLES}
-        columns = ["", "photos", "places", *(titles[n] for n in names)]
-        if rows:
-            found.append(Section(SLICE_TITLES[kind], table=Table(columns, rows, is_sortable=True)))
-    return found
-
-
-def _slice_row(row: Mapping[Any, Any]) -> list[Cell]:
-    cells = [
-        Cell(row["name"]),
-        Cell(f"{row['photos']:,}", order=row["photos"]),
-        Cell(f"{row['places']:,}", order=row["places"]),
-    ]
-    for name in ("top_1", "median_km", "geo_score"):
-        if name in row:
-            ends = Interval(row[name], row[f"{name}_lower"], row[f"{name}_upper"])
-            order = round(float(ends.value), 6)
-            cells.append(Cell(figure_text(name, ends.value), _ends(name, ends), order=order))
-    return cells
 
 
 def _conventions(table: pd.DataFrame) -> Section:

@@ -27,6 +27,7 @@ from shared.evaluation.models import Predicted
 from shared.evaluation.pooling import pool_views
 from shared.evaluation.predictions import has_classes
 from shared.evaluation.readout import as_points, expected_distance_points
+from shared.evaluation.slices import slice_documents
 from shared.evaluation.summary import MODEL, MODEL_PLACES, Baseline
 from shared.evaluation.trust import Trust, trust_document, trust_of_classes
 from shared.geo import nearest
@@ -245,19 +246,10 @@ def place_document(
             for name, row in summary.conventions.iterrows()
         },
         "approaches": approach_document(approaches),
-        "slices": [_slice(row) for row in slices.to_dict("records")],
+        "slices": slice_documents(slices),
         "trust": trust_document(trust),
     }
 
 
 def _figures(found: Mapping[str, Interval]) -> dict[str, Any]:
     return {name: interval.as_dict() for name, interval in found.items()}
-
-
-def _slice(row: Mapping[Any, Any]) -> dict[str, Any]:
-    found = {name: row[name] for name in ("slice", "name", "photos", "places")}
-    for name in ("top_1", "median_km", "geo_score"):
-        if name in row and not pd.isna(row[name]):
-            ends = row[name], row[f"{name}_lower"], row[f"{name}_upper"]
-            found[name] = Interval(*ends).as_dict()
-    return found

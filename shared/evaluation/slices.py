@@ -184,6 +184,20 @@ def slice_figures(part: pd.DataFrame, bootstrap: PlaceBootstrap) -> dict[str, In
     return found
 
 
+def slice_documents(slices: pd.DataFrame) -> list[dict[str, Any]]:
+    """What `metrics.json` says of slices: each figure as value, lower and upper."""
+    return [_document(row) for row in slices.to_dict("records")]
+
+
+def _document(row: Mapping[Any, Any]) -> dict[str, Any]:
+    found = {name: row[name] for name in ("slice", "name", "photos", "places")}
+    for name in ("top_1", "median_km", "geo_score"):
+        if name in row and not pd.isna(row[name]):
+            ends = row[name], row[f"{name}_lower"], row[f"{name}_upper"]
+            found[name] = Interval(*ends).as_dict()
+    return found
+
+
 def _band(low: float, high: float) -> str:
     side = "S" if high <= 0 else "N"
     near, far = sorted((abs(low), abs(high)))

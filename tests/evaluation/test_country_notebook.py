@@ -53,6 +53,10 @@ def test_notebook_writes_all_outputs_and_the_same_bytes_again(tiny_root: Path) -
     assert metrics["baselines"]["majority class"]["photos"]["top_1"]["value"] == 0.333333
     assert metrics["baselines"]["chance"]["photos"]["top_1"]["value"] == 0.333333
     page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "By continent" in page
+    assert "Town and country" in page
+    kinds = {row["slice"] for row in metrics_of(folder)["slices"]}
+    assert kinds == {"country", "continent", "latitude", "surroundings"}
     assert '<span class="badge">synthetic</span>' in page
     written = {path: path.read_bytes() for path in folder.glob("*.[jp]*")}
     assert {path.name for path in written} == {"metrics.json", "predictions.parquet"}

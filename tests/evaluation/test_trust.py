@@ -29,7 +29,15 @@ from shared.evaluation.distance_intervals import (
 from shared.evaluation.intervals import PlaceBootstrap
 from shared.evaluation.leakage import audit, duplicate_photos, nearest_training_km
 from shared.evaluation.predictions import make_point_predictions, ranked_probabilities
-from shared.evaluation.slices import large_places, latitude_bands, slice_labels, slice_table
+from shared.evaluation.report import Report, Section
+from shared.evaluation.slice_sections import slice_sections, with_slices
+from shared.evaluation.slices import (
+    large_places,
+    latitude_bands,
+    slice_documents,
+    slice_labels,
+    slice_table,
+)
 from shared.geo import haversine_km, to_lat_lon, to_unit_vectors
 from shared.partitions import Partition
 from shared.vmf import VmfMixture
@@ -278,3 +286,33 @@ def test_without_a_table_of_people_settled_land_is_urban(monkeypatch: pytest.Mon
 
 def test_regions_partition_of_the_tests_is_sound() -> None:
     assert region_partition().countries == ["CZ", "FR", "FR", "JP"]
+
+
+def test_slices_of_countries_are_told_without_their_own_table_and_without_distances() -> None:
+    rows = pd.DataFrame(
+        {
+            "slice": ["country", "continent", "continent"],
+            "name": ["Ecuador", "South America", "Asia"],
+            "photos": [3, 3, 1],
+            "places": [3, 3, 1],
+        }
+    )
+    for name, value in (("top_1", 0.5), ("median_km", 200.0)):
+        ends = {name: value, f"{name}_lower": value / 2, f"{name}_upper": value}
+        rows = rows.assign(**ends)
+    rows.loc[2, ["median_km", "median_km_lower", "median_km_upper"]] = np.nan
+    pages = with_slices(Report("T", "", "lead", [], [Section("last")], [], []), rows, "near one")
+    assert [section.title for section in pages.sections] == [
+        "Where it does well",
+        "By continent",
+        "last",
+    ]
+    shown = pages.sections[1].table
+    assert shown is not None
+    assert shown.columns == ["", "photos", "places", "top-1"]
+    whole = slice_sections(rows, "near one")[2].table
+    assert whole is not None
+    assert whole.rows[1][-1].text == ""
+    documents = slice_documents(rows)
+    assert "median_km" not in documents[2]
+    assert documents[0]["top_1"] == {"value": 0.5, "lower": 0.25, "upper": 0.5}
