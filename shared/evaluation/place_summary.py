@@ -68,9 +68,10 @@ def judged(predicted: Predicted, readout: str, pooling: str) -> dict[str, pd.Dat
         pooling: how views are pooled.
     """
     table = predicted.table
-    table = table[table[["true_lat", "true_lon"]].notna().all(axis=1)].reset_index(drop=True)
+    if predicted.mixture is None:  # with one, all rows have a place
+        table = table[table[["true_lat", "true_lon"]].notna().all(axis=1)].reset_index(drop=True)
     partition = predicted.model.partition
-    pooled = pool_views(table, pooling)
+    pooled = pool_views(table, pooling, predicted.mixture)
     return {
         "photos": as_points(table, partition, readout),
         "places": as_points(pooled, partition, readout),

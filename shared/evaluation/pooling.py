@@ -4,56 +4,59 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from shared.evaluation.cells import cell_areas_km2, cells
 from shared.evaluation.predictions import (
     check_predictions,
     class_probabilities,
     has_classes,
 )
+from shared.evaluation.readout import likeliest_points
 from shared.geo import Floats, to_lat_lon, to_unit_vectors
-from shared.vmf import least_distance
+from shared.vmf import VmfMixture, least_distance
 
 POOLINGS = ("log", "mean")
+PLACES_AT_ONCE = 64  # whose densities are in memory
 SMALLEST_PROBABILITY = 1e-6  # one view alone cannot rule a country out by more than this
 
 
-def pool_views(table: pd.DataFrame, pooling: str = "log") -> pd.DataFrame:
+def pool_views(
+    table: pd.DataFrame, pooling: str = "log", mixture: VmfMixture | None = None
+) -> pd.DataFrame:
     """One prediction a place, from all its views: the same table with the place as the id.
 
     Args:
         table: predictions of photos.
-        pooling: `"log"`: the mean of the log-probabilities (each floored at 1e-6), scaled back to
-            a sum of 1, so that the views vote as independent witnesses would, but the certainty
-            stays that of one view; `"mean"`: the mean of the probabilities.
+        pooling: as `pool_rows` takes it.
+        mixture: of a model without classes that has a spread: the densities of the rows.
 
     Returns:
         Predictions of places, sorted. The guessed coordinates are the centre of the class, null
-        where no photo of the table was given that class; of a model without classes the
-        geometric median, on the sphere, of the points that a place's views were given: one view
-        that is far off does not pull it along, as it would the mean.
+        where no photo of the table was given that class; of a model without classes those of
+        `pool_mixture`, or without a spread of `pool_points`.
 
     Raises:
         ValueError: for another pooling.
     """
-    if pooling not in POOLINGS:
-        msg = f"Expected pooling to be one of {POOLINGS}, but got {pooling!r}"
-        raise ValueError(msg)
+    _check(pooling)
+    names, place = np.unique(table["place"].to_numpy(dtype=str), return_inverse=True)
     if not has_classes(table):
-        return _pool_points(table)
+        points = table[["pred_lat", "pred_lon"]].to_numpy(np.float64)
+        found = pool_points(points, place)
+        if mixture is not None:
+            found = pool_mixture(mixture, place, pooling)
+        firsts = table.groupby("place", sort=True).first().reset_index()
+        pointed = firsts.assign(id=firsts["place"], pred_lat=found[:, 0], pred_lon=found[:, 1])
+        return _finished(pointed, table)
     classes, values = class_probabilities(table)
-    if pooling == "log":
-        values = np.log(np.maximum(values, SMALLEST_PROBABILITY))
-    pooled = pd.DataFrame(values).groupby(table["place"].to_numpy(), sort=True).mean()
-    scores = pooled.to_numpy()
-    scores = np.exp(scores) if pooling == "log" else scores
-    scores = (scores / scores.sum(axis=1, keepdims=True)).astype(np.float32)
+    scores = pool_rows(values, place, pooling).astype(np.float32)
     order = np.argsort(-scores, axis=1, kind="stable")
     places = table.groupby("place", sort=True)
     ranked = np.asarray(classes, dtype=object)[order]
     centres = _centres(table).reindex(ranked[:, 0])
     views = pd.DataFrame(
         {
-            "id": pooled.index,
-            "place": pooled.index,
+            "id": names,
+            "place": names,
             "true_code": places["true_code"].first().to_numpy(),
             "true_lat": places["true_lat"].first().to_numpy(),
             "true_lon": places["true_lon"].first().to_numpy(),
@@ -67,8 +70,65 @@ def pool_views(table: pd.DataFrame, pooling: str = "log") -> pd.DataFrame:
     return _finished(views, table)
 
 
+def pool_rows(values: ArrayLike, place: NDArray[np.intp], pooling: str) -> Floats:
+    """The probabilities of places from those of their views.
+
+    Args:
+        values: (N, K) probabilities.
+        place: (N,) the place of each, 0 to P - 1, each of them at least once.
+        pooling: `"log"`: the mean of the log-probabilities (each floored at 1e-6), scaled back to
+            a sum of 1, so that the views vote as independent witnesses would, but the certainty
+            stays that of one view; `"mean"`: the mean of the probabilities.
+
+    Returns:
+        (P, K) with rows of sum 1, but a lone view stays as it is.
+
+    Raises:
+        ValueError: for another pooling.
+    """
+    _check(pooling)
+    array = np.asarray(values, dtype=np.float64)
+    order, counts = np.argsort(place, kind="stable"), np.bincount(place)
+    firsts = np.cumsum(counts) - counts
+    witnesses = np.log(np.maximum(array, SMALLEST_PROBABILITY)) if pooling == "log" else array
+    scores = np.add.reduceat(witnesses[order], firsts, axis=0) / counts[:, None]
+    if pooling == "log":
+        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
+    found: Floats = scores / scores.sum(axis=1, keepdims=True)
+    found[counts == 1] = array[order[firsts[counts == 1]]]
+    return found
+
+
+def pool_mixture(mixture: VmfMixture, place: NDArray[np.intp], pooling: str) -> Floats:
+    """The point of least expected distance of each place, under the density of all its views.
+
+    The views' densities are read on the same cells of the Earth and pooled there like classes.
+
+    Args:
+        mixture: N densities.
+        place: (N,) the place of each, 0 to P - 1, each of them at least once.
+        pooling: as `pool_rows` takes it.
+
+    Returns:
+        (P, 2) latitudes and longitudes, degrees.
+    """
+    earth = cells()
+    km2, found = cell_areas_km2(earth), []
+    order = np.argsort(place, kind="stable")
+    ends = np.cumsum(np.bincount(place))
+    for start in range(0, len(ends), PLACES_AT_ONCE):
+        stop = ends[start : start + PLACES_AT_ONCE][-1]
+        rows = order[0 if start == 0 else ends[start - 1] : stop]
+        views = VmfMixture(mixture.weights[rows], mixture.means[rows], mixture.kappas[rows])
+        pooled = pool_rows(views.on_cells(earth.centres, km2), place[rows] - start, pooling)
+        found.append(likeliest_points(pooled, earth.centres))
+    return np.concatenate(found)
+
+
 def pool_points(points: ArrayLike, place: NDArray[np.intp]) -> Floats:
     """The geometric median, on the sphere, of the points of each place.
+
+    One view that is far off does not pull it along, as it would the mean.
 
     Args:
         points: (N, 2) latitudes and longitudes, degrees.
@@ -92,12 +152,10 @@ def pool_points(points: ArrayLike, place: NDArray[np.intp]) -> Floats:
     return to_lat_lon(least_distance(views, shares, [start]))
 
 
-def _pool_points(table: pd.DataFrame) -> pd.DataFrame:
-    _, place = np.unique(table["place"].to_numpy(dtype=str), return_inverse=True)
-    found = pool_points(table[["pred_lat", "pred_lon"]].to_numpy(np.float64), place)
-    firsts = table.groupby("place", sort=True).first().reset_index()
-    views = firsts.assign(id=firsts["place"], pred_lat=found[:, 0], pred_lon=found[:, 1])
-    return _finished(views, table)
+def _check(pooling: str) -> None:
+    if pooling not in POOLINGS:
+        msg = f"Expected pooling to be one of {POOLINGS}, but got {pooling!r}"
+        raise ValueError(msg)
 
 
 def _finished(views: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:

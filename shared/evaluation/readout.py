@@ -37,6 +37,7 @@ STEPS = 50
 STARTS = 3  # best centres
 TOLERANCE = 1e-7  # radians: 0.6 m
 AT_CENTRE = 1e-7  # radians; 2 - 2 a.b of unit vectors tells no less apart
+MOST_FOR_POINT = 500  # classes
 BLOCK = 4_000_000  # of photos x classes at a time: 32 MB a matrix
 
 
@@ -69,6 +70,29 @@ def expected_distance_points(probabilities: ArrayLike, centres: ArrayLike) -> Fl
         for start in range(0, len(values), size)
     ]
     return to_lat_lon(np.concatenate(found)) if found else np.empty((0, 2))
+
+
+def likeliest_points(probabilities: ArrayLike, centres: ArrayLike) -> Floats:
+    """As `expected_distance_points`, for many classes: the likeliest alone are looked at.
+
+    The rest hardly moves the point, and distances between all of them would fill the memory.
+
+    Args:
+        probabilities: (N, K) probabilities of the classes.
+        centres: (K, 2) latitudes and longitudes of their centres, degrees.
+
+    Returns:
+        (N, 2) latitudes and longitudes, degrees.
+    """
+    values, points = np.asarray(probabilities, np.float64), check_points(centres, "centres")
+    if len(points) <= MOST_FOR_POINT:
+        return expected_distance_points(values, points)
+    order = np.argsort(-values, axis=1, kind="stable")[:, :MOST_FOR_POINT]
+    found = [
+        expected_distance_points(row[best][None], points[best])
+        for row, best in zip(values, order, strict=True)
+    ]
+    return np.concatenate(found) if found else np.empty((0, 2))
 
 
 def _medians(values: Floats, vectors: Floats, between: Floats) -> Floats:

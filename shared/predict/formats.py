@@ -14,8 +14,9 @@ from typing import Any
 import shapely
 from shapely.geometry import mapping
 
+from shared.evaluation.cells import CELLS
 from shared.predict.answers import Answer, Answers, as_dict
-from shared.predict.areas import CELLS, Classes
+from shared.predict.areas import Classes
 
 FORMATS = ("json", "csv", "geojson", "html")
 COORDINATE_DECIMALS = 4  # of outlines, degrees: 11 m, far below what an area means

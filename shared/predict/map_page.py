@@ -8,9 +8,10 @@ import plotly.graph_objects as go
 import shapely
 
 from shared.boundaries import world_outlines
+from shared.evaluation.cells import CELLS
 from shared.geo import Floats
 from shared.predict.answers import Answer, Answers
-from shared.predict.areas import CELLS, Classes
+from shared.predict.areas import Classes
 from shared.web_map import BLUE, ORANGE, add_areas, add_points, focus, world_map
 
 SHADED = 40  # classes at most: what is left has hardly any probability

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from shared.countries import name_of
-from shared.evaluation.pooling import POOLINGS, SMALLEST_PROBABILITY, pool_points
+from shared.evaluation.cells import cells
+from shared.evaluation.pooling import POOLINGS, pool_points, pool_rows
 from shared.geo import Floats, nearest
 from shared.manifest import fingerprint
 from shared.predict.answers import Answer, Answers, Guess, Pin
-from shared.predict.areas import Classes, cells
+from shared.predict.areas import Classes
 from shared.predict.origin import find_folder, resize_settings, shown_folder
 from shared.predict.photos import Photo, PhotoSource, is_photo, model_input, name_photos
 from shared.processing.decode import ImageRefusedError
@@ -131,7 +132,9 @@ class Predictor:
             if len(chosen) == 0:
                 continue
             used = tuple(photos[row].name for row in chosen)
-            found = pooled(outputs[chosen], pooling) if self.has_spread else outputs[chosen]
+            found = outputs[chosen]
+            if self.has_spread:
+                found = pool_rows(found, np.zeros(len(chosen), dtype=np.intp), pooling)[0]
             rows.append(found)
             answers.append(self._answer(group.name, used, found, top, level, pin))
         spread = np.stack(rows) if rows and self.has_spread else None
@@ -283,28 +286,4 @@ def _distinct(groups: Sequence[Group]) -> list[Group]:
             photos.append(photo if count == 1 else Photo(f"{photo.name} ({count})", photo.source))
         name = photos[0].name if len(photos) == 1 else group.name
         found.append(Group(name, tuple(photos)))
-    return found
-
-
-def pooled(probabilities: Floats, pooling: str) -> Floats:
-    """One row of probabilities from those of several views.
-
-    It is what `shared.evaluation.pooling.pool_views` does, on arrays.
-
-    Args:
-        probabilities: (V, K) of V views.
-        pooling: `"log"`: the mean of the logarithms, each floored at 1e-6; `"mean"`.
-
-    Returns:
-        (K,) with a sum of 1. One view stays as it is.
-    """
-    if len(probabilities) == 1:
-        only: Floats = probabilities[0]
-        return only
-    if pooling == "mean":
-        mean: Floats = probabilities.mean(axis=0)
-    else:
-        logs = np.log(np.maximum(probabilities, SMALLEST_PROBABILITY)).mean(axis=0)
-        mean = np.exp(logs - logs.max())
-    found: Floats = mean / mean.sum()
     return found

@@ -18,10 +18,12 @@ from shared.evaluation.readout import (
     as_countries,
     as_points,
     expected_distance_points,
+    likeliest_points,
     points_as_classes,
 )
-from shared.geo import haversine_km
+from shared.geo import haversine_km, to_unit_vectors
 from shared.partitions import Partition
+from shared.vmf import VmfMixture
 from tests.evaluation.conftest import region_partition
 
 
@@ -183,3 +185,29 @@ def test_one_view_that_is_far_off_does_not_pull_a_place_along() -> None:
     assert list(pooled["place"]) == ["a", "b"]
     assert haversine_km(found[0], (48.0, 2.0)) < 15
     assert haversine_km(found[1], (10.0, 10.1)) < 12  # anywhere between the two
+
+
+def test_densities_of_views_meet_where_they_agree() -> None:
+    """Paris or Tokyo, and Paris or Lima, is Paris; Nairobi alone stays Nairobi."""
+    paris, tokyo, lima, nairobi = (48.9, 2.3), (35.7, 139.7), (-12.0, -77.0), (-1.3, 36.8)
+    means = to_unit_vectors([[paris, tokyo], [nairobi, nairobi], [lima, paris]])
+    weights = np.asarray([[0.4, 0.6], [0.5, 0.5], [0.6, 0.4]])
+    mixture = VmfMixture(weights, means, np.full((3, 2), 2000.0))
+    table = made_points(mixture.points().tolist()).assign(place=["two", "one", "two"])
+    for pooling in ("log", "mean"):
+        pooled = pool_views(table, pooling, mixture)
+        found = pooled[["pred_lat", "pred_lon"]].to_numpy(float)
+        assert list(pooled["place"]) == ["one", "two"]
+        assert haversine_km(found[0], nairobi) < 167  # the width of a cell
+        assert haversine_km(found[1], paris) < 167
+
+
+def test_of_many_classes_the_likeliest_decide() -> None:
+    centres = np.stack([np.linspace(-80, 80, 600), np.zeros(600)], axis=1)
+    shares = np.full((2, 600), 1e-9)
+    shares[0, 100], shares[1, [200, 201, 202]] = 1.0, 1.0
+    found = likeliest_points(shares, centres)
+    assert found[0] == pytest.approx(centres[100], abs=1e-4)
+    assert found[1] == pytest.approx(centres[201], abs=1e-3)
+    few = expected_distance_points(shares[:, :500], centres[:500])
+    assert likeliest_points(shares[:, :500], centres[:500]) == pytest.approx(few)

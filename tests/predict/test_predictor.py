@@ -7,6 +7,7 @@ import pytest
 import shapely
 
 from shared.data_loader import load_pairs, processed_store
+from shared.evaluation.cells import cell_areas_km2, cells
 from shared.evaluation.inputs import truth_of
 from shared.evaluation.pooling import pool_views
 from shared.evaluation.predictions import make_predictions
@@ -14,7 +15,7 @@ from shared.geo import haversine_km
 from shared.partitions import Partition, countries_partition
 from shared.paths import data_folder
 from shared.predict import ImageRefusedError, Predictor
-from shared.predict.areas import Classes, cell_areas_km2, cells
+from shared.predict.areas import Classes
 from shared.training.images import cache_images
 from tests.predict.conftest import CODES, SMALL, encoded, make_checkpoint, scene
 
