@@ -14,18 +14,18 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from numpy.typing import NDArray
 from shapely import Geometry
 
 from shared.boundaries import CRS, country_polygons, read_polygons, world_outlines
 from shared.countries import code_of
+from shared.geo import Floats
+from shared.grid_cells import BOXES, Shapes, clipped, merged, sizes_of
 from shared.partitions import COLUMNS, Partition
 
 COARSE = "coarse"
 MIN_SHARE = 0.1  # GeoGuessrAI's: of the largest cell before merging, in square degrees
 NEIGHBOURS = ("largest", "first")
 ISLANDS = ("keep", "nearest")
-EDGE_DEG = 1e-9  # cells that share less than this length only touch at a corner
 DENSE_DEG = 0.05  # step along an outline before it is put on the equal-area plane
 
 
@@ -69,8 +69,9 @@ def grid_partition(
     neighbour: str = "largest",
     islands: str = "keep",
     name: str = "grid",
+    boxes: str = "degrees",
 ) -> Partition:
-    """The partition of an outline into cells; their codes are numbered column by column.
+    """The partition of an outline into cells, numbered in the order of `clipped`.
 
     Args:
         outline: a polygon or multipolygon in degrees, (lon, lat) inside it. It ends at longitude
@@ -82,26 +83,28 @@ def grid_partition(
             in column order, as the ancestor did.
         islands: small cells without a neighbour: `"keep"`, or merge into the `"nearest"` cell.
         name: the partition's name, and the beginning of its codes: `<name>_0007`.
+        boxes: `"degrees"`: as wide as high in degrees, so that they shrink to the north; or
+            `"equal-area"`: wider in degrees by as much, so that all have the area of one on the
+            equator. Shares of the largest are then of km2.
 
     Raises:
         ValueError: when a setting is out of range, or the outline is empty.
     """
-    _check(outline, size_deg, min_share, neighbour, islands)
-    cells = _clipped(outline, size_deg)
-    shapes = _merged(cells, min_share, neighbour, islands)
-    rows = [_row(f"{name}_{number:04d}", shape) for number, shape in enumerate(shapes)]
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    return Partition(name, gpd.GeoDataFrame(table, geometry="geometry", crs=CRS))
+    _check(outline, size_deg, min_share, neighbour, islands, boxes)
+    cells = clipped(outline, size_deg, boxes)
+    shapes = merged(cells, sizes_of(cells, boxes), min_share, neighbour, islands)
+    return Partition(name, _table(np.asarray(shapes, dtype=object), name))
 
 
 def _check(
-    outline: Geometry, size_deg: float, min_share: float, neighbour: str, islands: str
+    outline: Geometry, size_deg: float, min_share: float, neighbour: str, islands: str, boxes: str
 ) -> None:
     faults = [
         (0 < size_deg <= 180, f"size_deg of more than 0 and at most 180, but got {size_deg}"),
         (0 <= min_share <= 1, f"min_share from 0 to 1, but got {min_share}"),
         (neighbour in NEIGHBOURS, f"neighbour to be one of {NEIGHBOURS}, but got {neighbour!r}"),
         (islands in ISLANDS, f"islands to be one of {ISLANDS}, but got {islands!r}"),
+        (boxes in BOXES, f"boxes to be one of {BOXES}, but got {boxes!r}"),
         (outline is not None and outline.area > 0, "an outline with an area, but got an empty one"),
     ]
     for is_good, expected in faults:
@@ -110,110 +113,37 @@ def _check(
             raise ValueError(msg)
 
 
-def _clipped(outline: Geometry, size: float) -> list[Geometry]:
-    """The polygons that boxes cut out of an outline, column by column from west, south first."""
-    west, south, east, north = outline.bounds
-    columns = range(int(np.floor(west / size)), int(np.ceil(east / size)))
-    rows = range(int(np.floor(south / size)), int(np.ceil(north / size)))
-    shapely.prepare(outline)
-    boxes = [
-        shapely.box(i * size, j * size, (i + 1) * size, (j + 1) * size)
-        for i in columns
-        for j in rows
-    ]
-    met = [box for box in boxes if shapely.intersects(outline, box)]
-    parts = shapely.get_parts(shapely.intersection(outline, np.asarray(met, dtype=object)))
-    return [part for part in parts if part.geom_type == "Polygon" and part.area > 0]
+def _table(shapes: Shapes, name: str) -> gpd.GeoDataFrame:
+    """The rows of the cells: codes, names, centres and polygons."""
+    centres = _centres(shapes)
+    columns = {
+        "code": [f"{name}_{number:04d}" for number in range(len(shapes))],
+        "name": [_named(bounds) for bounds in shapely.bounds(shapes).tolist()],
+        "lat": centres[:, 0],
+        "lon": centres[:, 1],
+    }
+    return gpd.GeoDataFrame(pd.DataFrame(columns), geometry=list(shapes), crs=CRS)[COLUMNS]
 
 
-def _merged(
-    cells: Sequence[Geometry], min_share: float, neighbour: str, islands: str
-) -> list[Geometry]:
-    """The cells after the small ones went to a neighbour; a merged cell keeps the other's place."""
-    shapes: dict[int, Geometry] = dict(enumerate(cells))
-    area = {k: float(shape.area) for k, shape in shapes.items()}
-    beside = _edges(cells)
-    limit = min_share * max(area.values())
-    small = {k for k in shapes if area[k] < limit}
-    while small:
-        k = min(small, key=lambda cell: (area[cell], cell))
-        small.discard(k)
-        into = _chosen(k, shapes, beside, area, neighbour, islands)
-        if into is None:
-            continue
-        shapes[into] = shapely.union(shapes[into], shapes.pop(k))
-        area[into] = float(shapes[into].area)
-        if area[into] >= limit:
-            small.discard(into)
-        _join(beside, k, into)
-    return [shapes[k] for k in sorted(shapes)]
+def _centres(shapes: Shapes) -> Floats:
+    """(N, 2) the middles of areas on the sphere, or a point inside where that lies outside."""
+    flat = shapely.transform(shapely.segmentize(shapes, DENSE_DEG), _to_plane)
+    middles = shapely.get_coordinates(shapely.centroid(flat))
+    lat, lon = np.degrees(np.arcsin(middles[:, 1])), middles[:, 0]
+    outside = ~shapely.intersects_xy(shapes, lon, lat)
+    inside = shapely.get_coordinates(shapely.point_on_surface(shapes[outside]))
+    lon[outside], lat[outside] = inside[:, 0], inside[:, 1]
+    return np.column_stack([lat, lon])
 
 
-def _edges(cells: Sequence[Geometry]) -> dict[int, set[int]]:
-    """The cells that each cell shares an edge with."""
-    array = np.asarray(cells, dtype=object)
-    pairs = shapely.STRtree(array).query(array, predicate="intersects")
-    first, second = pairs[:, pairs[0] < pairs[1]]
-    shared = shapely.length(shapely.intersection(array[first], array[second])) > EDGE_DEG
-    beside: dict[int, set[int]] = {k: set() for k in range(len(cells))}
-    for a, b in zip(first[shared].tolist(), second[shared].tolist(), strict=True):
-        beside[a].add(b)
-        beside[b].add(a)
-    return beside
-
-
-def _chosen(
-    k: int,
-    shapes: dict[int, Geometry],
-    beside: dict[int, set[int]],
-    area: dict[int, float],
-    neighbour: str,
-    islands: str,
-) -> int | None:
-    """The cell that a small one is merged into, or None where it stays."""
-    if beside[k]:
-        return (
-            min(beside[k]) if neighbour == "first" else max(beside[k], key=lambda j: (area[j], -j))
-        )
-    if islands == "keep" or len(shapes) == 1:
-        return None
-    others = [j for j in shapes if j != k]
-    distance = shapely.distance(shapes[k], np.asarray([shapes[j] for j in others], dtype=object))
-    return others[int(np.argmin(distance))]
-
-
-def _join(beside: dict[int, set[int]], k: int, into: int) -> None:
-    """Let one cell take over another's neighbours."""
-    for other in beside.pop(k):
-        beside[other].discard(k)
-        if other != into:
-            beside[other].add(into)
-            beside[into].add(other)
-
-
-def _row(code: str, shape: Geometry) -> tuple[str, str, float, float, Geometry]:
-    lat, lon = _centre(shape)
-    return code, _named(shape), lat, lon, shape
-
-
-def _centre(shape: Geometry) -> tuple[float, float]:
-    """The middle of a cell's area on the sphere, or a point inside where that lies outside."""
-    middle = shapely.transform(shapely.segmentize(shape, DENSE_DEG), _to_plane).centroid
-    lat, lon = float(np.degrees(np.arcsin(middle.y))), float(middle.x)
-    if not shapely.intersects(shape, shapely.Point(lon, lat)):
-        inside = shape.representative_point()
-        lat, lon = float(inside.y), float(inside.x)
-    return lat, lon
-
-
-def _to_plane(points: NDArray[np.float64]) -> NDArray[np.float64]:
+def _to_plane(points: Floats) -> Floats:
     """(N, 2) longitude and latitude to longitude and sine of latitude, where areas are true."""
     return np.stack([points[:, 0], np.sin(np.radians(points[:, 1]))], axis=1)
 
 
-def _named(shape: Geometry) -> str:
+def _named(bounds: Sequence[float]) -> str:
     """A cell's name: what its corners are, such as `38.0 to 40.0 N, 100.0 to 98.0 W`."""
-    west, south, east, north = shape.bounds
+    west, south, east, north = bounds
     return f"{_span(south, north, 'S', 'N')}, {_span(west, east, 'W', 'E')}"
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import shapely
 
+from shared.areas import areas_km2
 from shared.grid import country_outline, grid_partition
 from shared.partitions import Partition
 
@@ -121,6 +122,7 @@ def test_it_is_a_partition_that_can_be_saved(tmp_path: Path) -> None:
         ({"min_share": 2}, "min_share from 0 to 1"),
         ({"neighbour": "any"}, "neighbour to be one of"),
         ({"islands": "drop"}, "islands to be one of"),
+        ({"boxes": "hexagons"}, "boxes to be one of"),
     ],
 )
 def test_each_setting_is_held_to_its_range(settings: dict[str, object], message: str) -> None:
@@ -140,3 +142,42 @@ def test_outlines_that_are_not_there_are_named(tmp_path: Path) -> None:
         country_outline("coarse", "Malta")
     with pytest.raises(ValueError, match="holds \\(lat, lon\\)"):
         country_outline("coarse", "GB", holding=KANSAS)
+
+
+def test_equal_area_boxes_have_the_area_of_one_on_the_equator_at_any_latitude() -> None:
+    outline = shapely.box(-60, 40, 60, 64)
+    cells = grid_partition(outline, 4.0, boxes="equal-area", min_share=0.0)
+    area = areas_km2(cells.table.geometry.to_numpy())
+    # A box of 4 x 4 degrees on the equator: R^2 x width x sine of the height.
+    wanted = 6371.0088**2 * np.radians(4) * np.sin(np.radians(4))
+    whole = np.isclose(area, wanted, rtol=1e-3)
+    assert whole.sum() > 100
+    assert (area < wanted * 1.001).all()
+    assert (~whole).sum() <= 2 * 6  # the cut ones at both ends of the rows
+    degrees = areas_km2(grid_partition(outline, 4.0).table.geometry.to_numpy())
+    assert degrees.max() / degrees.min() > 1.5  # cos 42 / cos 62 = 1.58
+
+
+def test_equal_area_cells_cover_the_outline_once() -> None:
+    outline = country_outline("coarse", "SE")
+    shapes = grid_partition(outline, 2.0, boxes="equal-area").table.geometry.to_numpy()
+    assert sum(shape.area for shape in shapes) == pytest.approx(outline.area, rel=1e-9)
+    assert shapely.union_all(shapes).symmetric_difference(outline).area < 1e-9
+
+
+def test_boxes_cut_by_a_plain_loop_are_the_same() -> None:
+    outline = country_outline("coarse", "IT")
+    west, south, east, north = (int(np.floor(2 * edge)) for edge in outline.bounds)
+    wanted = [
+        part
+        for i in range(west, east + 1)
+        for j in range(south, north + 1)
+        for part in sorted(
+            shapely.get_parts(outline & shapely.box(i / 2, j / 2, i / 2 + 0.5, j / 2 + 0.5)),
+            key=lambda part: (part.bounds[1], part.bounds[0]),
+        )
+        if part.area > 0
+    ]
+    found = grid_partition(outline, 0.5, min_share=0.0).table.geometry
+    assert len(found) == len(wanted)
+    assert all(a.symmetric_difference(b).area < 1e-12 for a, b in zip(found, wanted, strict=True))
