@@ -138,6 +138,18 @@ def test_a_grid_tries_each_combination_once(toy_root: Path, at_once: list[dict[s
     assert len(at_once) == 6  # nothing is left to do
 
 
+def test_what_all_trials_share_can_be_named_for_a_machine(toy_root: Path) -> None:
+    sweep = read_sweep(write_sweep(toy_root, GRID))
+    other = sweep.with_constants(backbone="resnet50")
+    made = trial.make_trial(other, "tiny", {"lr": 0.1, "epochs": 1}, 1)
+    assert made.parameters["backbone"] == "resnet50"
+    assert other.config["parameters"]["backbone"] == {"value": "resnet50"}
+    assert other.config["parameters"]["lr"] == {"values": [0.1, 0.01]}
+    assert other.digest != sweep.digest
+    with pytest.raises(ValueError, match=r"does not vary, but it varies \['lr'\]"):
+        sweep.with_constants(lr=0.5)
+
+
 def test_a_trial_has_the_parameters_of_the_data_set_and_a_folder_of_its_own(
     toy_root: Path, at_once: list[dict[str, Any]]
 ) -> None:

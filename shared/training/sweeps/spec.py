@@ -18,7 +18,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,20 @@ class Sweep:
     space: Mapping[str, BaseDistribution]
     constants: Mapping[str, Any]
     config: Mapping[str, Any]
+
+    def with_constants(self, **values: object) -> "Sweep":
+        """The same sweep with other values of what is the same in every trial.
+
+        Raises:
+            ValueError: for a parameter that is varied.
+        """
+        varied = sorted(set(values) & set(self.space))
+        if varied:
+            msg = f"Expected parameters that {self.name} does not vary, but it varies {varied}"
+            raise ValueError(msg)
+        parameters = {name: {"value": value} for name, value in values.items()}
+        config = {**self.config, "parameters": {**self.config["parameters"], **parameters}}
+        return replace(self, constants={**self.constants, **values}, config=config)
 
     @property
     def task(self) -> str:
