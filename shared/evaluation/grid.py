@@ -16,6 +16,7 @@ from shared.evaluation.conventions import CONVENTIONS
 from shared.evaluation.distance_intervals import compare_distances, distance_intervals
 from shared.evaluation.intervals import Interval, PlaceBootstrap
 from shared.evaluation.metrics import compare, evaluate
+from shared.evaluation.pooling import pool_views
 from shared.evaluation.predictions import make_predictions
 from shared.evaluation.readout import as_points
 from shared.grid import cell_centres
@@ -226,3 +227,24 @@ def grid_difference(
         "ancestor_km": ancestor,
         **compare_distances(new[0], new[1], bootstrap),
     }
+
+
+def pool_answers(
+    model: GridModel, features: Features, views: Views, truth: pd.DataFrame
+) -> pd.DataFrame:
+    """What a head of single photos says of places: its answers to their views, pooled.
+
+    Args:
+        model: the model; it is asked about each view alone.
+        features: of all photos.
+        views: the photos of each place.
+        truth: as of `predict_places`.
+    """
+    parts = []
+    for column in range(views.rows.shape[1]):
+        there = views.only(views.counts > column)
+        one = Views(there.places, there.rows[:, column : column + 1])
+        part = predict_places(model, features, one, truth)
+        parts.append(part.assign(id=part["id"] + f" {column}"))
+    table = pool_views(pd.concat(parts).sort_values("id", ignore_index=True))
+    return as_points(table, model.cells, "centre")
