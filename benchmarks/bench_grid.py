@@ -1,8 +1,9 @@
 """Building a grid of 0.1 degrees, against a plain loop that intersects the outline with each box.
 
 The outline is the contiguous United States of the Census where the folder LOST_AND_FOUND_GEODATA
-holds it, else the installed one with as many points on straight lines. The loop is run on a sample of the boxes and scaled
-to all of them; it only cuts, while ours also merges small cells and makes centres and names.
+holds it, else the installed one with as many points on its straight lines. The loop is run on a
+sample of the boxes and scaled to all of them; it only cuts, while ours also merges small cells and
+makes centres and names.
 """
 
 import os

@@ -18,9 +18,11 @@ from shapely import Geometry
 
 from shared.boundaries import CRS, country_polygons, read_polygons, world_outlines
 from shared.countries import code_of
+from shared.gazetteer import nearest_place_codes
 from shared.geo import Floats
 from shared.grid_cells import BOXES, Shapes, clipped, merged, sizes_of
 from shared.partitions import COLUMNS, Partition
+from shared.paths import data_folder, shown
 
 COARSE = "coarse"
 MIN_SHARE = 0.1  # GeoGuessrAI's: of the largest cell before merging, in square degrees
@@ -50,14 +52,37 @@ def country_outline(
         ValueError: when the country, or a polygon that holds the point, is not there.
     """
     outline = _lone_outline(source) if not country else _outline_of(source, code_of(country))
+    return _part_holding(outline, holding, country or source)
+
+
+def countries_outline(
+    source: str, codes: Sequence[str], holding: tuple[float, float] | None = None
+) -> Geometry:
+    """The outline of several countries together; those without an outline are passed over.
+
+    Args:
+        source: as of `country_outline`.
+        codes: the countries' codes.
+        holding: `(lat, lon)`: only the polygon that holds this point.
+
+    Raises:
+        ValueError: when none of the countries, or no polygon that holds the point, is there.
+    """
+    table = world_outlines() if source == COARSE else country_polygons(source)
+    shapes = table.geometry[table["code"].isin(list(codes))].to_numpy()
+    if not len(shapes):
+        msg = f"Expected outlines of {list(codes)[:5]} in {source!r}, but there are none"
+        raise ValueError(msg)
+    return _part_holding(shapely.union_all(shapes), holding, f"{len(shapes)} countries")
+
+
+def _part_holding(outline: Geometry, holding: tuple[float, float] | None, what: str) -> Geometry:
     if holding is None:
         return outline
     point = shapely.Point(holding[1], holding[0])
     held = [part for part in shapely.get_parts(outline) if shapely.intersects(part, point)]
     if not held:
-        msg = (
-            f"Expected a polygon of {country or source} that holds (lat, lon) {holding}: none does"
-        )
+        msg = f"Expected a polygon of {what} that holds (lat, lon) {holding}: none does"
         raise ValueError(msg)
     return held[0]
 
@@ -96,6 +121,61 @@ def grid_partition(
     return Partition(name, _table(np.asarray(shapes, dtype=object), name))
 
 
+def cell_centres(shapes: Shapes) -> Floats:
+    """The middle of each cell's area on the sphere, or a point inside where that lies outside.
+
+    Args:
+        shapes: (N,) polygons.
+
+    Returns:
+        (N, 2) latitudes and longitudes, degrees.
+    """
+    flat = shapely.transform(shapely.segmentize(shapes, DENSE_DEG), _to_plane)
+    middles = shapely.get_coordinates(shapely.centroid(flat))
+    lat, lon = np.degrees(np.arcsin(middles[:, 1])), middles[:, 0]
+    outside = ~shapely.intersects_xy(shapes, lon, lat)
+    inside = shapely.get_coordinates(shapely.point_on_surface(shapes[outside]))
+    lon[outside], lat[outside] = inside[:, 0], inside[:, 1]
+    return np.column_stack([lat, lon])
+
+
+def with_countries(grid: Partition) -> Partition:
+    """The same cells, each with the country of the gazetteer's place nearest to its middle.
+
+    A cell across a border has but one, so that cells read as countries are a little worse.
+    """
+    return Partition(grid.name, grid.table.assign(country=nearest_place_codes(grid.centres)[0]))
+
+
+def grid_folder(dataset: str) -> Path:
+    """Where `2-data-processing/6-divide/grid.ipynb` writes the grids of a data set."""
+    return data_folder("2-data-processing/6-divide", dataset) / "grid"
+
+
+def load_grid(dataset: str, boxes: str = "degrees") -> Partition:
+    """The grid of a data set.
+
+    Args:
+        dataset: the data set.
+        boxes: one of `BOXES`.
+
+    Raises:
+        FileNotFoundError: when the notebook that makes it has not run.
+        ValueError: for other boxes.
+    """
+    if boxes not in BOXES:
+        msg = f"Expected boxes to be one of {BOXES}, but got {boxes!r}"
+        raise ValueError(msg)
+    path = grid_folder(dataset) / f"{boxes}.parquet"
+    if not path.is_file():
+        msg = (
+            f"Expected the grid of {dataset!r} at {shown(path)}, but there is none: "
+            "2-data-processing/6-divide/grid.ipynb writes it"
+        )
+        raise FileNotFoundError(msg)
+    return Partition.load(path)
+
+
 def _check(
     outline: Geometry, size_deg: float, min_share: float, neighbour: str, islands: str, boxes: str
 ) -> None:
@@ -115,7 +195,7 @@ def _check(
 
 def _table(shapes: Shapes, name: str) -> gpd.GeoDataFrame:
     """The rows of the cells: codes, names, centres and polygons."""
-    centres = _centres(shapes)
+    centres = cell_centres(shapes)
     columns = {
         "code": [f"{name}_{number:04d}" for number in range(len(shapes))],
         "name": [_named(bounds) for bounds in shapely.bounds(shapes).tolist()],
@@ -123,17 +203,6 @@ def _table(shapes: Shapes, name: str) -> gpd.GeoDataFrame:
         "lon": centres[:, 1],
     }
     return gpd.GeoDataFrame(pd.DataFrame(columns), geometry=list(shapes), crs=CRS)[COLUMNS]
-
-
-def _centres(shapes: Shapes) -> Floats:
-    """(N, 2) the middles of areas on the sphere, or a point inside where that lies outside."""
-    flat = shapely.transform(shapely.segmentize(shapes, DENSE_DEG), _to_plane)
-    middles = shapely.get_coordinates(shapely.centroid(flat))
-    lat, lon = np.degrees(np.arcsin(middles[:, 1])), middles[:, 0]
-    outside = ~shapely.intersects_xy(shapes, lon, lat)
-    inside = shapely.get_coordinates(shapely.point_on_surface(shapes[outside]))
-    lon[outside], lat[outside] = inside[:, 0], inside[:, 1]
-    return np.column_stack([lat, lon])
 
 
 def _to_plane(points: Floats) -> Floats:

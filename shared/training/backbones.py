@@ -54,6 +54,9 @@ class Normalisation:
         return (images - mean) / std
 
 
+UNCHANGED = Normalisation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+
 def build_backbone(name: str, n_outputs: int, weights: str = "none") -> nn.Module:
     """A network with a new head.
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from queue import Queue
 from threading import Event, Thread
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -29,12 +29,13 @@ class Split:
     """The photos of one list with what is to be learned of them.
 
     Attributes:
-        images: (N, H, W, 3) bytes, mostly a memory map.
+        images: (N, H, W, 3) bytes, mostly a memory map; or (N, ...) float32 features of them.
         targets: (M,) class numbers, or points with or without classes (`targets.located`).
-        rows: (M,) the rows of `images` that the targets belong to; all, in order, when None.
+        rows: (M,) the rows of `images` that the targets belong to; all, in order, when None. Of
+            features (M, V) too: several views for each target, -1 where there is none.
     """
 
-    images: Bytes
+    images: Bytes | NDArray[np.float32]
     targets: Tensor
     rows: NDArray[np.int64] | None = None
 
@@ -54,7 +55,7 @@ class Batch(NamedTuple):
     """What a training step gets.
 
     Attributes:
-        images: (n, H, W, 3) bytes.
+        images: (n, H, W, 3) bytes; or features, (n, ...) or (n, V, ...) with NaN for no view.
         targets: (n,) or (n, D); fillers (see `targets`) fill up a process's share.
         epoch, number: which batch of which epoch it is.
         start, total: where these photos lie in the batch of all processes, and its size.
@@ -164,25 +165,30 @@ class Batches:
 
     def _gather(self, rows: NDArray[np.int64]) -> Tensor:
         if self.on_gpu is not None:
-            return self.on_gpu[torch.from_numpy(rows).to(self.device)]
-        images = torch.from_numpy(np.take(self.split.images, rows, axis=0))
-        return images.pin_memory() if self.device.type == "cuda" else images
+            images = self.on_gpu[torch.from_numpy(rows).to(self.device)]
+        else:
+            images = torch.from_numpy(np.take(self.split.images, rows, axis=0))
+        if rows.ndim == 2:
+            images[torch.from_numpy(rows < 0)] = torch.nan
+        is_behind = self.device.type == "cuda" and self.on_gpu is None
+        return images.pin_memory() if is_behind else images
 
 
-def upload_if_it_fits(images: Bytes, device: torch.device) -> Tensor | None:
+def upload_if_it_fits(images: NDArray[Any], device: torch.device) -> Tensor | None:
     """All images in the GPU's memory, or None: no GPU, or they would take more than half of it."""
     if device.type != "cuda":
         return None
     free, _ = torch.cuda.mem_get_info(device)
     if images.nbytes > GPU_SHARE * free:
         return None
-    on_gpu = torch.empty(images.shape, dtype=torch.uint8, device=device)
+    dtype = torch.from_numpy(np.array(images[:0])).dtype
+    on_gpu = torch.empty(images.shape, dtype=dtype, device=device)
     for start in range(0, len(images), 4096):
         on_gpu[start : start + 4096] = torch.from_numpy(np.array(images[start : start + 4096]))
     return on_gpu
 
 
-def let_go(images: Bytes) -> None:
+def let_go(images: NDArray[Any]) -> None:
     """Give the pages of a memory-mapped array back, so that the process does not seem to hold it.
 
     They stay in the system's file cache for as long as it has room.

@@ -23,6 +23,7 @@ from shared.geo import Floats
 from shared.partitions import Partition
 from shared.training.backbones import Normalisation, build_backbone
 from shared.training.batches import let_go
+from shared.training.grid_net import network_of
 from shared.training.heads import PointHead, point_head
 from shared.training.images import Bytes, Preprocessing
 from shared.vmf import VmfMixture
@@ -202,7 +203,7 @@ class Checkpoint:
             msg = f"Expected the classes of {folder / CONFIG} in {PARTITION}: they differ"
             raise ValueError(msg)
         n_outputs = len(config["classes"]) if head is None else head.n_outputs
-        model = build_backbone(config["backbone"], n_outputs)
+        model = _network(config, n_outputs)
         try:
             model.load_state_dict(load_file(folder / MODEL), strict=True)
         except RuntimeError as error:
@@ -210,6 +211,13 @@ class Checkpoint:
             raise ValueError(msg) from error
         model.to(memory_format=torch.channels_last)
         return cls(model.eval(), config, partition)
+
+
+def _network(config: Mapping[str, Any], n_outputs: int) -> nn.Module:
+    """The network that a config names, with random weights."""
+    if "network" in config:
+        return network_of(config, n_outputs)
+    return build_backbone(config["backbone"], n_outputs)
 
 
 def head_of_config(config: Mapping[str, Any]) -> PointHead | None:
@@ -234,6 +242,14 @@ def read_config(folder: Path) -> dict[str, Any]:
         msg = f"Expected a checkpoint of format {FORMAT} in {path}, got {config.get('format')!r}"
         raise ValueError(msg)
     return config
+
+
+def copy_checkpoint(source: Path, folder: Path) -> None:
+    """Write a copy of a checkpoint's folder, under its name only when it is whole."""
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    shutil.rmtree(temporary, ignore_errors=True)
+    shutil.copytree(source, temporary)
+    replace_folder(temporary, folder)
 
 
 def replace_folder(new: Path, folder: Path) -> None:

@@ -11,6 +11,7 @@ import os
 import shutil
 from collections import OrderedDict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -20,8 +21,10 @@ from tqdm import tqdm
 
 from shared.training.backbones import Normalisation, build_backbone, head_of
 from shared.training.batches import let_go
-from shared.training.checkpoint import Checkpoint
 from shared.training.images import Bytes, Preprocessing
+
+if TYPE_CHECKING:  # checkpoints hold such backbones too
+    from shared.training.checkpoint import Checkpoint
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +74,7 @@ class FrozenBackbone(nn.Module):
         return cls(backbone, build_backbone(backbone, 1, weights), normalisation, kind)
 
     @classmethod
-    def of_checkpoint(cls, checkpoint: Checkpoint, kind: str = "vector") -> "FrozenBackbone":
+    def of_checkpoint(cls, checkpoint: "Checkpoint", kind: str = "vector") -> "FrozenBackbone":
         """The backbone of a model of this project; the checkpoint's own network is used."""
         normalisation = Normalisation(**checkpoint.config["normalisation"])
         return cls(checkpoint.config["backbone"], checkpoint.model, normalisation, kind)

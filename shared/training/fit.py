@@ -178,6 +178,12 @@ def _result(folder: Path, was_done: bool) -> FitResult:
 
 def _training(task: Task, settings: FitSettings, train: Split) -> Training:
     """The module to train. Default weights are downloaded by one process a machine."""
+    if task.network is not None:
+        if not settings.augmentation.is_off or settings.probe_first:
+            msg = "Expected no augmentation and no probe_first: features were computed before"
+            raise ValueError(msg)
+        model = task.network.build(task.objective.n_outputs)
+        return Training(model, task.objective, settings, None, 1.0)
     with distributed.one_process_first():
         model = build_backbone(settings.backbone, task.objective.n_outputs, settings.weights)
     # Random weights have nothing to keep, so the backbone learns as fast as the head.

@@ -22,6 +22,7 @@ TASKS = {
     "country": "names the country in which a photo was taken",
     "region": "names the region (admin-1: state, province) in which a photo was taken",
     "coordinates": "estimates the coordinates at which a photo was taken",
+    "grid": "names the cell of a grid in which a photo was taken",
 }
 MEASURES = {
     "validation_top1": ("right at the first guess", "%"),

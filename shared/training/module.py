@@ -23,7 +23,12 @@ WARM_UP = 0.25  # share of the steps in which "one-cycle" raises the learning ra
 
 
 def as_floats(images: Tensor) -> Tensor:
-    """(N, H, W, 3) bytes as (N, 3, H, W) floats in 0..1, channels last in memory."""
+    """(N, H, W, 3) bytes as (N, 3, H, W) floats in 0..1, channels last in memory.
+
+    What is floats already, which are features, stays as it is.
+    """
+    if images.is_floating_point():
+        return images
     return images.permute(0, 3, 1, 2).float() / 255
 
 
@@ -34,7 +39,7 @@ class Training(L.LightningModule):
         model: the network, with its head.
         objective: the loss and the measures.
         settings: augmentation, optimiser and schedule.
-        normalisation: of the pixels.
+        normalisation: of the pixels; None for features.
         backbone_lr_factor: the backbone's learning rate, as a share of the head's.
     """
 
@@ -43,7 +48,7 @@ class Training(L.LightningModule):
         model: nn.Module,
         objective: Objective,
         settings: FitSettings,
-        normalisation: Normalisation,
+        normalisation: Normalisation | None,
         backbone_lr_factor: float,
     ) -> None:
         super().__init__()
@@ -66,8 +71,10 @@ class Training(L.LightningModule):
         return self
 
     def forward(self, images: Tensor) -> Tensor:
-        """The outputs for (N, 3, H, W) pixels in 0..1."""
-        outputs: Tensor = self.model(self.normalisation.apply(images))
+        """The outputs for (N, 3, H, W) pixels in 0..1, or for features."""
+        if self.normalisation is not None:
+            images = self.normalisation.apply(images)
+        outputs: Tensor = self.model(images)
         return outputs
 
     def training_step(self, batch: Batch, _: int) -> Tensor:

@@ -5,14 +5,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from shared.partitions import Partition
 from shared.runs import Tracker, commit, versions
 from shared.training import distributed
-from shared.training.backbones import Normalisation
+from shared.training.backbones import UNCHANGED, Normalisation
 from shared.training.batches import Split
 from shared.training.checkpoint import Checkpoint, read_config
 from shared.training.epochs import Epochs
@@ -28,6 +30,22 @@ STATE = "state.safetensors"
 CARD_CODE = "model_card.py"
 
 
+class Network(Protocol):
+    """A part that is trained on the features of a frozen backbone."""
+
+    def build(self, n_outputs: int) -> nn.Module:
+        """The part, with a linear layer as its last."""
+
+    def whole(self, model: nn.Module) -> nn.Module:
+        """What predicts photos, pixels in 0..1, by itself: the backbone and the part."""
+
+    def logits(self, model: nn.Module, split: Split) -> NDArray[np.float32]:
+        """The outputs of such a whole for features."""
+
+    def facts(self) -> dict[str, Any]:
+        """Plain values from which `Checkpoint.load` makes the whole again."""
+
+
 @dataclass(frozen=True)
 class Task:
     """What is learned, and what a checkpoint says of it.
@@ -39,6 +57,7 @@ class Task:
         preprocessing: how photos became the cached images.
         lists: the digest of each list that the training reads, by its step.
         facts: more for `config.json`, such as the number of photos left out.
+        network: what is trained where that is not a backbone but a part that reads features.
     """
 
     name: str
@@ -47,6 +66,7 @@ class Task:
     preprocessing: Preprocessing
     lists: Mapping[str, str]
     facts: Mapping[str, Any]
+    network: Network | None = None
 
     @property
     def classes(self) -> list[str]:
@@ -68,6 +88,7 @@ def fingerprint(task: Task, settings: FitSettings) -> str:
         "preprocessing": task.preprocessing.as_dict(),
         "lists": dict(task.lists),
         "facts": dict(task.facts),
+        "network": None if task.network is None else task.network.facts(),
         "versions": versions(),
         "code": code.hexdigest(),
     }
@@ -120,8 +141,8 @@ class Writer:
         last = self._checkpoint(model, int(record["step"]), measures)
         if self.task.partition is not None:
             best = Checkpoint.load(self.folder / "best")
-            self._write(calibrated(best, validation), "best")
-            last = calibrated(last, validation)
+            self._write(calibrated(best, validation, self.task.network), "best")
+            last = calibrated(last, validation, self.task.network)
         self._write(last, "last")
         for name in ("best", "last"):
             facts = read_config(self.folder / name)
@@ -140,15 +161,21 @@ class Writer:
 
     def _checkpoint(self, model: nn.Module, epoch: int, values: Mapping[str, float]) -> Checkpoint:
         config = {**self._config(), "epoch": epoch, "measures": dict(values)}
+        if self.task.network is not None:
+            model = self.task.network.whole(model)
         return Checkpoint(model, config, self.task.partition)
 
     def _config(self) -> dict[str, Any]:
         task, settings = self.task, self.settings
         normalisation = Normalisation.of(settings.normalisation, settings.weights)
+        network: dict[str, Any] = {}
+        if task.network is not None:  # a frozen backbone normalises by itself
+            network, normalisation = {"network": task.network.facts()}, UNCHANGED
         return {
             "task": task.name,
             "head": task.objective.head(),
             "backbone": settings.backbone,
+            **network,
             "classes": task.classes,
             "preprocessing": task.preprocessing.as_dict(),
             "normalisation": asdict(normalisation),
@@ -164,9 +191,14 @@ class Writer:
         }
 
 
-def calibrated(checkpoint: Checkpoint, validation: Split) -> Checkpoint:
-    """The checkpoint with the temperature that fits the validation photos."""
-    logits = checkpoint.logits(validation.images, validation.rows)
+def calibrated(
+    checkpoint: Checkpoint, validation: Split, network: Network | None = None
+) -> Checkpoint:
+    """The checkpoint with the temperature that fits the validation photos, or their features."""
+    if network is None:
+        logits = checkpoint.logits(np.asanyarray(validation.images, np.uint8), validation.rows)
+    else:
+        logits = network.logits(checkpoint.model, validation)
     classes = classes_of(validation.targets).numpy()
     return checkpoint.with_temperature(round(fit_temperature(logits, classes), 6))
 
