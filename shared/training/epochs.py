@@ -112,7 +112,7 @@ class Epochs(Callback):
         is_better: bool,
     ) -> None:
         groups = trainer.optimizers[0].param_groups
-        names = [group.get("name", name) for group, name in zip(groups, GROUPS, strict=True)]
+        names = [group["name"] if "name" in group else GROUPS[n] for n, group in enumerate(groups)]
         rates = {f"lr_{name}": group["lr"] for name, group in zip(names, groups, strict=True)}
         tracker.log({**values, **rates}, epoch)
         seconds = time.monotonic() - self.epoch_began
