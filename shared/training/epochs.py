@@ -15,6 +15,7 @@ from shared.training.distributed import first_says
 
 logger = logging.getLogger(__name__)
 
+GROUPS = ("backbone", "head")  # of the optimiser, where they have no names of their own
 SaveBest = Callable[[int, dict[str, float]], None]
 
 
@@ -110,12 +111,9 @@ class Epochs(Callback):
         values: dict[str, float],
         is_better: bool,
     ) -> None:
-        rates = {
-            f"lr_{name}": group["lr"]
-            for name, group in zip(
-                ("backbone", "head"), trainer.optimizers[0].param_groups, strict=True
-            )
-        }
+        groups = trainer.optimizers[0].param_groups
+        names = [group.get("name", name) for group, name in zip(groups, GROUPS, strict=True)]
+        rates = {f"lr_{name}": group["lr"] for name, group in zip(names, groups, strict=True)}
         tracker.log({**values, **rates}, epoch)
         seconds = time.monotonic() - self.epoch_began
         # Apart from the measures, which are the same in every run of the same training.

@@ -3,7 +3,7 @@
 import logging
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,15 +78,9 @@ def fit(
     """
     distributed.start()
     mark = fingerprint(task, settings)
-    plan = distributed.first_says(_plan(folder, mark) if distributed.is_main_process() else ANEW)
+    plan = make_ready(folder, mark, settings.threads, settings.seed)
     if plan == FINISHED:
-        logger.info("Already trained with these parameters, lists and code: %s", folder)
-        return _result(folder, was_done=True)
-    if distributed.is_main_process() and plan == ANEW:
-        shutil.rmtree(folder, ignore_errors=True)
-    distributed.wait_for_all()
-    torch.set_num_threads(max(1, settings.threads // distributed.local_world_size()))
-    L.seed_everything(settings.seed, verbose=False)
+        return result_of(folder, was_done=True)
     device = choose_device(settings.accelerator)
     training = _training(task, settings, train)
     loaders = _loaders(train, validation, settings, device)
@@ -102,13 +96,14 @@ def fit(
         settings.max_minutes,
     )
     with quiet_lightning():
-        trainer = _trainer(settings, device, epochs)
+        precision = choose_precision(settings, device)
+        trainer = make_trainer(device, epochs, precision, settings.epochs, settings.gradient_clip)
         trainer.fit(training, *loaders, ckpt_path=folder / STATE if plan == GO_ON else None)
     training.model.to("cpu")
     if distributed.is_main_process():
         writer.finish(training.model, epochs, validation)
     distributed.wait_for_all()
-    return _result(folder, was_done=False)
+    return result_of(folder, was_done=False)
 
 
 def choose_device(accelerator: str) -> torch.device:
@@ -159,20 +154,53 @@ def quiet_lightning() -> Iterator[None]:
             logging.getLogger(name).setLevel(level)
 
 
-def _plan(folder: Path, mark: str) -> int:
+def make_ready(
+    folder: Path,
+    mark: str,
+    threads: int,
+    seed: int,
+    read: Callable[[Path], Mapping[str, Any]] = read_config,
+) -> int:
+    """Find out whether to start anew, to go on, or that all is done; make the folder ready for it.
+
+    Args:
+        folder: of the training; what lies there is removed when training starts anew.
+        mark: the fingerprint of the training.
+        threads: CPU threads, shared among the processes of a machine.
+        seed: for torch, NumPy and Python.
+        read: reads what a checkpoint says of itself, with its `fingerprint`.
+
+    Returns:
+        `ANEW`, `GO_ON` or `FINISHED`, the same in every process.
+    """
+    own = _plan(folder, mark, read) if distributed.is_main_process() else ANEW
+    plan = distributed.first_says(own)
+    if plan == FINISHED:
+        logger.info("Already trained with these parameters, lists and code: %s", folder)
+        return plan
+    if distributed.is_main_process() and plan == ANEW:
+        shutil.rmtree(folder, ignore_errors=True)
+    distributed.wait_for_all()
+    torch.set_num_threads(max(1, threads // distributed.local_world_size()))
+    L.seed_everything(seed, verbose=False)
+    return plan
+
+
+def _plan(folder: Path, mark: str, read: Callable[[Path], Mapping[str, Any]]) -> int:
     """Whether to start anew, to go on, or to do nothing."""
     if (folder / "last").is_dir() and (folder / "best").is_dir():
-        if read_config(folder / "last").get("fingerprint") == mark:
-            return FINISHED
-        return ANEW
+        return FINISHED if read(folder / "last").get("fingerprint") == mark else ANEW
     if (folder / STATE).is_file():
         return GO_ON if load_state(folder / STATE).get("fingerprint") == mark else ANEW
     return ANEW
 
 
-def _result(folder: Path, was_done: bool) -> FitResult:
+def result_of(
+    folder: Path, was_done: bool, read: Callable[[Path], Mapping[str, Any]] = read_config
+) -> FitResult:
+    """What a finished training left in its folder; `read` as of `make_ready`."""
     history = read_records(folder / "metrics.jsonl")
-    best_epoch = int(read_config(folder / "best")["epoch"])
+    best_epoch = int(read(folder / "best")["epoch"])
     return FitResult(folder / "best", folder / "last", history, best_epoch, was_done)
 
 
@@ -208,16 +236,27 @@ def _loaders(
     )
 
 
-def _trainer(settings: FitSettings, device: torch.device, epochs: Epochs) -> L.Trainer:
+def make_trainer(
+    device: torch.device, epochs: Epochs, precision: str, n_epochs: int, gradient_clip: float
+) -> L.Trainer:
+    """The trainer of this process, which writes its state without pickles.
+
+    Args:
+        device: of this process.
+        epochs: what happens after each epoch.
+        precision: as Lightning names it.
+        n_epochs: how many, at most.
+        gradient_clip: the largest norm of the gradient; 0 for none.
+    """
     n_local, n_all = distributed.local_world_size(), distributed.world_size()
     return L.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
         devices=n_local,
         num_nodes=n_all // n_local,
         strategy="ddp" if n_all > 1 else "auto",
-        precision=choose_precision(settings, device),  # type: ignore[arg-type]
-        max_epochs=settings.epochs,
-        gradient_clip_val=settings.gradient_clip or None,
+        precision=precision,  # type: ignore[arg-type]
+        max_epochs=n_epochs,
+        gradient_clip_val=gradient_clip or None,
         deterministic="warn",
         callbacks=[epochs],
         plugins=[SafetensorsIO()],
