@@ -31,7 +31,7 @@ test: .venv/.ready ## Run the whole test suite (TESTS=tests/data_loader for a pa
 	@PYTHONHASHSEED=0 $(PYTHON_BIN) -m pytest -n 2 --dist loadgroup $(TESTS)
 
 lab: .venv/.ready ## Open JupyterLab with the project's kernel
-	@$(PYTHON_BIN) -m jupyterlab
+	@PYTHONWARNINGS="$${PYTHONWARNINGS:-ignore:IProgress not found}" $(PYTHON_BIN) -m jupyterlab
 
 lint: .venv/.ready ## Check style, types and notebooks
 	@$(PYTHON_BIN) -m ruff check .

@@ -23,6 +23,8 @@ from shared.running.source import Source, modules_used, read_source
 from shared.running.tree import in_folders
 
 STOP_WAIT_S = 5.0
+# transformers asks tqdm for bars that are widgets, which warns where there are none; we want none.
+NO_WIDGETS = "ignore:IProgress not found"
 NO_OUTPUTS = (
     "The notebook ended without reporting an output. A notebook ends by "
     "shared.manifest.report_outputs([...]); a cell that calls sys.exit ends it too early."
@@ -169,6 +171,7 @@ def environment(manifest: Path) -> dict[str, str]:
     path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
     return {
         "TQDM_MININTERVAL": "2",
+        "PYTHONWARNINGS": NO_WIDGETS,
         **os.environ,
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",  # pictures, whatever is set
         "PYTHONHASHSEED": "0",

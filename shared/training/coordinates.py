@@ -53,13 +53,13 @@ class Coordinates(nn.Module):
         else:
             self.point_head = LatLonHead() if loss == "lat-lon" else UnitVectorHead()
         self.n_outputs = self.point_head.n_outputs
+        self.n_logits = 0 if groups is None else len(groups[0])
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The mean loss of (N, n_outputs) outputs and (N, 2) points, degrees."""
         points, found = points_of(targets), outputs.float()
         if self.name == "lat-lon":
-            limits = torch.tensor([90.0, 180.0], dtype=torch.float64, device=points.device)
-            return F.mse_loss(found, (points / limits).float())
+            return F.mse_loss(found, _shares(points).float())
         truth = unit_vectors(points).float()
         if self.name == "unit-vector":
             return F.mse_loss(found, truth)
@@ -67,6 +67,16 @@ class Coordinates(nn.Module):
             return angles(directions(found), truth).mean()
         parts = cast(VmfHead, self.point_head).parts(found)
         return -log_density(*parts, truth).mean()
+
+    def probe(self, targets: Tensor) -> Tensor:
+        """What the outputs should be; of a mixture the component that begins nearest."""
+        points = points_of(targets)
+        if self.name == "lat-lon":
+            return _shares(points)
+        vectors = unit_vectors(points)
+        if isinstance(self.point_head, VmfHead):
+            return (vectors.float() @ self.point_head.anchors.T).argmax(dim=1)
+        return vectors
 
     def measures(self) -> MetricCollection:
         """Median and mean distance, and GeoScore."""
@@ -81,6 +91,11 @@ class Coordinates(nn.Module):
     def facts(self) -> dict[str, Any]:
         """The loss and the head."""
         return {"loss": self.name, "head": self.head()}
+
+
+def _shares(points: Tensor) -> Tensor:
+    """(N, 2) latitudes / 90 and longitudes / 180."""
+    return points / torch.tensor([90.0, 180.0], dtype=torch.float64, device=points.device)
 
 
 def log_density(log_weights: Tensor, means: Tensor, kappas: Tensor, truth: Tensor) -> Tensor:

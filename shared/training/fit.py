@@ -221,7 +221,7 @@ def _training(task: Task, settings: FitSettings, train: Split) -> Training:
         logger.info("The weights' batch norms are folded: taken apart, to be trained on")
         unfold_batch_norms(model, normalisation.apply(_first_photos(train)))
     if settings.probe_first:
-        probe_head(model, train, normalisation)
+        probe_head(model, train, normalisation, task.objective)
     return Training(model, task.objective, settings, normalisation, factor)
 
 

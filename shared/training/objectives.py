@@ -21,11 +21,18 @@ class Objective(Protocol):
     """What the training loop needs to know of a task."""
 
     n_outputs: int
+    n_logits: int
     monitor: str
     monitor_mode: str
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The mean loss of (N, n_outputs) outputs."""
+
+    def probe(self, targets: Tensor) -> Tensor:
+        """What a head is fitted to before the training, of N photos.
+
+        (N,) classes, whose logits the first `n_logits` outputs are, or (N, n_outputs) outputs.
+        """
 
     def measures(self) -> MetricCollection:
         """Measures that are updated with outputs and targets, without fillers."""
@@ -53,7 +60,7 @@ class Classification(nn.Module):
         self, n_classes: int, label_smoothing: float = 0.0, class_weights: Tensor | None = None
     ) -> None:
         super().__init__()
-        self.n_outputs = n_classes
+        self.n_outputs = self.n_logits = n_classes
         self.label_smoothing = label_smoothing
         self.class_weights: Tensor | None
         self.register_buffer("class_weights", class_weights, persistent=False)
@@ -67,6 +74,10 @@ class Classification(nn.Module):
             label_smoothing=self.label_smoothing,
             ignore_index=FILLER,
         )
+
+    def probe(self, targets: Tensor) -> Tensor:
+        """The classes of the photos."""
+        return classes_of(targets)
 
     def measures(self) -> MetricCollection:
         """Top-1, top-3, top-5 and balanced accuracy."""

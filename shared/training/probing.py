@@ -1,4 +1,4 @@
-"""A head to begin fine-tuning with: a linear classifier of what the pretrained backbone returns.
+"""A head to begin fine-tuning with: a linear model of what the pretrained backbone returns.
 
 A random head sends arbitrary gradients into a pretrained backbone, which then unlearns some of what
 it knew before the head is any good. Kumar et al., *Fine-Tuning can Distort Pretrained Features and
@@ -8,48 +8,72 @@ Underperform Out-of-Distribution* (ICLR 2022), fit the head first, and tune ever
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
 from shared.training.backbones import Normalisation, head_of
 from shared.training.batches import Split
-from shared.training.targets import classes_of
+from shared.training.objectives import Objective
 
 AT_ONCE = 64  # photos
 INVERSE_PENALTY = 3e-3  # C of the classifier, on standardised features
 ROUNDS = 200
+PENALTIES = tuple(10.0**power for power in range(6))  # of the regression
 
 
-def probe_head(model: nn.Module, split: Split, normalisation: Normalisation) -> None:
-    """Set the head to a logistic regression on the backbone's features of some photos.
+def probe_head(
+    model: nn.Module, split: Split, normalisation: Normalisation, objective: Objective
+) -> None:
+    """Set the head to a linear model of the backbone's features of some photos.
+
+    Where outputs are logits it is a logistic regression, otherwise a ridge regression whose penalty
+    is the best by leaving one photo out. Outputs that are neither begin at zero.
 
     Args:
         model: a backbone with a head; the head is changed in place.
-        split: photos and their classes, as they are, without augmentation.
+        split: photos and their targets, as they are, without augmentation.
         normalisation: of the photos.
+        objective: says what the outputs should be.
 
     Raises:
-        ValueError: for targets that are not classes, or fewer than two of them.
+        ValueError: for targets that do not fit the objective, or fewer than two classes.
     """
-    classes = classes_of(split.targets).numpy()
-    if len(np.unique(classes)) < 2:
+    wanted = objective.probe(split.targets).cpu().numpy()
+    is_classes = wanted.ndim == 1
+    if is_classes and len(np.unique(wanted)) < 2:
         msg = "Expected photos of two classes or more to fit a head with, but all are of one"
         raise ValueError(msg)
     scaler = StandardScaler()
     features = scaler.fit_transform(_features(model, split, normalisation).astype(np.float64))
-    classifier = LogisticRegression(C=INVERSE_PENALTY, max_iter=ROUNDS).fit(features, classes)
-    weight, bias = classifier.coef_, classifier.intercept_
-    if len(weight) == 1:  # of two classes, scikit-learn keeps the difference
-        weight, bias = np.vstack([-weight, weight]) / 2, np.hstack([-bias, bias]) / 2
+    rows, weight, bias = (_classifier if is_classes else _regression)(features, wanted)
     weight = weight / scaler.scale_
     bias = bias - weight @ scaler.mean_
     head = head_of(model)
     with torch.no_grad():
         head.weight.zero_()
-        head.bias.fill_(float(bias.min()))  # classes without a photo here are never likelier
-        head.weight[classifier.classes_] = torch.from_numpy(weight).to(head.weight)
-        head.bias[classifier.classes_] = torch.from_numpy(bias).to(head.bias)
+        head.bias.zero_()
+        # Classes without a photo here are never likelier than those that have some.
+        head.bias[: objective.n_logits] = float(bias.min())
+        head.weight[rows] = torch.from_numpy(weight).to(head.weight)
+        head.bias[rows] = torch.from_numpy(bias).to(head.bias)
+
+
+Fitted = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
+
+
+def _classifier(features: NDArray[np.float64], classes: NDArray[np.int64]) -> Fitted:
+    """The outputs that are fitted, with their weights and biases."""
+    found = LogisticRegression(C=INVERSE_PENALTY, max_iter=ROUNDS).fit(features, classes)
+    weight, bias = found.coef_, found.intercept_
+    if len(weight) == 1:  # of two classes, scikit-learn keeps the difference
+        weight, bias = np.vstack([-weight, weight]) / 2, np.hstack([-bias, bias]) / 2
+    return found.classes_, weight, bias
+
+
+def _regression(features: NDArray[np.float64], values: NDArray[np.float64]) -> Fitted:
+    found = RidgeCV(alphas=PENALTIES).fit(features, values)
+    return np.arange(values.shape[1]), found.coef_, np.asarray(found.intercept_)
 
 
 @torch.inference_mode()
