@@ -148,8 +148,9 @@ def test_the_picture_has_cells_points_and_a_line_and_asks_for_nothing(tmp_path: 
     assert colours == [YELLOW, GREEN]
     page = write_page(figure, tmp_path / "guess.html", "A guess").read_text("utf-8")
     assert "default-src 'none'" in page
-    axes = guess_figure(guess, "note").axes[0]
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["true", "guess"]
+    legend = guess_figure(guess, "note").axes[0].get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["true", "guess"]
 
 
 _POINTS = ("middle of the likeliest cell", "true place")
