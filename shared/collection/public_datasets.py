@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from shared.collection.public import lost_and_found, mapillary, osv5m, street_views
 from shared.collection.public.account import Account, Skips, Source
 from shared.collection.public.gathering import ACCOUNT_NAME, Adapter, Subset, collect_pairs
+from shared.collection.public.geoguessr_ai import GeoguessrAI
 from shared.collection.public.lost_and_found import LostAndFound
 from shared.collection.public.mapillary import Mapillary
 from shared.collection.public.osv5m import Osv5m
@@ -47,7 +48,7 @@ class Request:
         shards: of OSV-5M, by number; none: all.
         parts: of Lost & Found.
         table: of own photos, CSV or Parquet.
-        licence: of own photos.
+        licence: of own photos and of GeoGuessrAI's files.
         box: of Mapillary, west, south, east, north, degrees.
         panoramas: whether Mapillary's photos of 360 degrees are taken too.
         max_requests: to Mapillary's API.
@@ -93,6 +94,10 @@ ADAPTERS: Mapping[str, str] = {
         "Contacts graph.mapillary.com, slowly, at most max_requests times, and the servers of the "
         "pictures. Free of charge."
     ),
+    "geoguessr-ai": (
+        "Files that are named as GeoGuessrAI's are (cell, place, view and month in the name). "
+        "Licence: what you say. Needs: address, their folder. Contacts nothing."
+    ),
     "own-photos": (
         "Photos of your own. Needs: address, their folder; and table, a CSV or Parquet file with "
         "path, and lat, lon or country, unless the positions are in EXIF. Contacts nothing."
@@ -129,6 +134,8 @@ def adapter_of(name: str, request: Request) -> Adapter:
         raise DataListError(msg)
     if name == "lost-and-found":
         return LostAndFound(request.address, request.parts)
+    if name == "geoguessr-ai":
+        return GeoguessrAI(request.address, request.licence)
     return OwnPhotos(request.address, request.table, request.licence)
 
 

@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from shared.training.images import Bytes
 from shared.training.targets import make_fillers
 
 AHEAD = 2  # batches that are ready before they are asked for
@@ -35,7 +34,7 @@ class Split:
             features (M, V) too: several views for each target, -1 where there is none.
     """
 
-    images: Bytes | NDArray[np.float32]
+    images: NDArray[Any]
     targets: Tensor
     rows: NDArray[np.int64] | None = None
 

@@ -196,7 +196,7 @@ def calibrated(
 ) -> Checkpoint:
     """The checkpoint with the temperature that fits the validation photos, or their features."""
     if network is None:
-        logits = checkpoint.logits(np.asanyarray(validation.images, np.uint8), validation.rows)
+        logits = checkpoint.logits(validation.images, validation.rows)
     else:
         logits = network.logits(checkpoint.model, validation)
     classes = classes_of(validation.targets).numpy()

@@ -83,13 +83,19 @@ def test_any_number_of_views_can_be_asked_about(views: str) -> None:
 
 def _network(views: str) -> GridNetwork:
     torch.manual_seed(0)
-    backbone = FrozenBackbone.named("mobilenet_v3_small", "none", "map")
-    return GridNetwork(backbone, backbone.shape(HEIGHT, WIDTH), GridHead("75k", views, (0.0, 0.0)))
+    backbone = FrozenBackbone.named("resnet18", "none", "map")
+    return GridNetwork(backbone, backbone.shape(HEIGHT, WIDTH), GridHead("1.5M", views, (0.0, 0.0)))
 
 
 def _fit(network: GridNetwork, train: Split, validation: Split, folder: Path) -> Checkpoint:
     settings = FitSettings(
-        epochs=6, batch_size=16, lr=5e-3, augmentation=OFF, accelerator="cpu", threads=1
+        backbone="resnet18",
+        epochs=8,
+        batch_size=16,
+        lr=2e-3,
+        augmentation=OFF,
+        accelerator="cpu",
+        threads=1,
     )
     partition = countries_partition(CODES)
     lists = {"5-split-train": "0" * 32}
@@ -126,7 +132,7 @@ def test_views_of_a_place_are_trained_together(tmp_path: Path) -> None:
 
 def test_features_cannot_be_augmented(tmp_path: Path) -> None:
     network = _network("one")
-    split = Split(np.zeros((4, 576, 2, 2), dtype=np.float32), torch.arange(4) % 3)
+    split = Split(np.zeros((4, 512, 2, 2), dtype=np.float32), torch.arange(4) % 3)
     task = Task("grid", Classification(3), None, Preprocessing(64, 36), {}, {}, network)
     with pytest.raises(ValueError, match="no augmentation"):
         fit(task, split, split, FitSettings(epochs=1), tmp_path)

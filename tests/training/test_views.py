@@ -108,7 +108,7 @@ def test_drawn_views_are_one_to_all_of_a_places_own() -> None:
     rows = torch.arange(4000)[:, None].expand(4000, 4)
     assert (own[real] == rows[real]).all()
     assert (real.long().diff(dim=1) <= 0).all()  # views first, fillers last
-    assert len(drawn[:2000, 0, 0].remainder(4).unique()) == 4  # any view may come first
+    assert set(drawn[:2000, 0, 0].remainder(4).tolist()) == {0, 1, 2, 3}  # any view may come first
     again = drawn[..., 0].nan_to_num(-1)[:2000]
     assert all(len(set(row)) == len(row) for row in (r[r >= 0].tolist() for r in again[:50]))
 
