@@ -7,7 +7,6 @@ or gape (rounded outlines) are cleaned, so that afterwards every spot of land ha
 """
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -19,9 +18,14 @@ from shared.areas import centroids
 from shared.geo import Floats, check_points
 from shared.partitions import Partition
 from shared.polygon_index import PolygonIndex
-from shared.processing.geocells_plane import SAME_PLACE_KM, FlatArea, nearest_inside, voronoi_groups
-
-Shapes = NDArray[Any]
+from shared.processing.geocells_plane import (
+    SAME_PLACE_KM,
+    FlatArea,
+    Shapes,
+    nearest_inside,
+    voronoi_groups,
+)
+from shared.processing.geocells_tidy import gathered
 
 
 @dataclass(frozen=True)
@@ -154,6 +158,13 @@ def _parts_of(outline: Geometry, places: Shapes) -> list[tuple[int, Geometry]]:
     first.sort()
     _, group = np.unique(region[first], return_inverse=True)
     kept = np.unique(region[first])
-    shapes = voronoi_groups(plane[first], group, area.shape)
-    cut = [(int(n), area.clipped(shape)[1]) for n, shape in zip(kept, shapes, strict=True)]
-    return [(n, part) for n, part in cut if not part.is_empty]
+    shapes = voronoi_groups(plane[first], group.astype(np.intp), area.shape)
+    clipped = np.asarray([area.clipped(shape)[0] for shape in shapes], dtype=object)
+    parts, owner = shapely.get_parts(clipped, return_index=True)
+    # Where a region's places lie apart from each other, what lies between keeps them together.
+    size = np.ceil(shapely.area(parts)).astype(np.int64)
+    cell = gathered(parts, owner, size)
+    return [
+        (int(kept[k]), area.clipped(shapely.union_all(parts[cell == k]))[1])
+        for k in np.unique(cell)
+    ]

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from shared.areas import areas_km2
 from shared.geo import Floats, check_points
 from shared.partitions import Partition
-from shared.processing.geocells_areas import Areas, Shapes
+from shared.processing.geocells_areas import Areas
+from shared.processing.geocells_plane import Shapes
 
 MOST_DRAWS = 1000  # rounds of drawing points in an area's bounds, before its shape is at fault
 

@@ -53,7 +53,7 @@ def found_groups(places: Floats, weights: NDArray[np.int64], trial: Trial, minim
     Returns:
         (N,) groups, numbered from 0 in the order of their first place.
     """
-    labels = _clusters(places, trial, minimum)
+    labels = clusters(places, trial, minimum)
     sizes = np.bincount(labels[labels >= 0], weights[labels >= 0], minlength=1)
     labels = np.where((labels >= 0) & (sizes[labels] >= minimum), labels, NOISE)
     kept = np.unique(labels[labels >= 0])
@@ -85,7 +85,17 @@ def divided(places: Floats, weights: NDArray[np.int64], maximum: int) -> Labels:
     return _numbered(means.fit_predict(to_unit_vectors(places), sample_weight=weights))
 
 
-def _clusters(places: Floats, trial: Trial, minimum: int) -> Labels:
+def clusters(places: Floats, trial: Trial, minimum: int) -> Labels:
+    """The clusters of places as they are found.
+
+    Args:
+        places: (N, 2) latitudes and longitudes, degrees.
+        trial: how to look.
+        minimum: places of a cluster of HDBSCAN, at least 2.
+
+    Returns:
+        (N,) clusters from 0, and `NOISE`; one cluster where there are too few places to look.
+    """
     vectors = to_unit_vectors(places)
     least = min(trial.min_samples, len(places))
     if least < 2:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from shared.areas import centroids, inner_points
 from shared.geo import haversine_km
 from shared.polygon_index import PolygonIndex
-from shared.processing.geocells_areas import Areas, Shapes
+from shared.processing.geocells_areas import Areas
+from shared.processing.geocells_plane import Shapes
 
 EDGE_DEG = 1e-9  # areas that share less than this length only touch at a corner
 SEAM_DEG = 1e-6  # areas so near to the antimeridian touch it
