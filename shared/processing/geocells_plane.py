@@ -3,8 +3,8 @@
 Areas are in degrees, `(lon, lat)` inside; points are `(lat, lon)`. The plane is the stereographic
 projection from the area's middle. It is conformal, so that around each point all directions are
 alike, and it maps circles to circles, so that the neighbours of a Voronoi diagram in it are those
-on the sphere; the borders between them are off by 0.6 % of their distance at most 1,000 km from the
-middle. There is no antimeridian and no pole in it: areas are cut at meridians before they go in,
+on the sphere. The borders between them are nearly theirs: in an area of 2,000 km no place lies in
+another region than that of its nearest point if it is nearer to it by 2 km than to the next. There is no antimeridian and no pole in it: areas are cut at meridians before they go in,
 and each piece comes back to the side that it came from.
 """
 
@@ -19,6 +19,7 @@ from shapely import Geometry
 from shared.geo import EARTH_RADIUS_KM, Floats, to_lat_lon, to_unit_vectors
 
 DENSE_DEG = 0.1  # step along edges before they go into the plane: off by 2 m at 60 degrees
+DENSE_KM = 20.0  # and along new borders when they come back: off by 20 m at 70 degrees
 WIDEST_DEG = 170.0  # an area that is wider is cut at every 90th meridian
 SNAP_DEG = 1e-9  # places so near to a cut come back onto it
 MARGIN = 1.5  # the diagram reaches so many times as far as the area
@@ -98,7 +99,7 @@ class FlatArea:
     def _to_degrees(self, shape: Geometry, west: float, east: float) -> Geometry:
         rings = [
             shapely.transform(polygon, lambda xy: self._lon_lat(xy, west, east))
-            for polygon in shapely.get_parts(shape)
+            for polygon in shapely.get_parts(shapely.segmentize(shape, DENSE_KM))
         ]
         fixed = [_with_pole(polygon, west, east) for polygon in rings]
         valid = [_polygonal(shapely.make_valid(polygon)) for polygon in fixed]
