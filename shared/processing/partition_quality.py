@@ -29,6 +29,7 @@ from shared.geo import (
 )
 from shared.partitions import Partition
 from shared.polygon_index import PolygonIndex
+from shared.processing.partition_quality_shape import compactness
 
 LAND_POINTS = 1_000_000
 SAME_PLACE_KM = 1e-6
@@ -43,8 +44,9 @@ class PartitionQuality:
     Attributes:
         name: what the partition is called in tables and figures.
         classes: a row a class, by code: `name, country, lat, lon` (the point that stands for it),
-            `area_km2` (see `class_areas_km2`), `train` and `test`, its photos, and `is_known`:
-            it has enough training photos to be a class of a model.
+            `area_km2` (see `class_areas_km2`), `compactness` (0 to 1), `train`
+            and `test`, its photos, and `is_known`: it has enough training photos to be a class
+            of a model.
         photos: a row a test photo: `code`, the class it lies in; `has_class`, that class is
             known; `oracle_km`, from the photo to the point of its class, or, where that is not
             known, to the nearest point of a known class; `nearest_km`, to the nearest point of
@@ -64,6 +66,7 @@ class PartitionQuality:
             "known classes": len(known),
             "median area, km2": float(known["area_km2"].median()),
             "median photos": float(known["train"].median()),
+            "compactness, %": 100 * float(known["compactness"].median()),
             "largest, %": 100 * float(known["train"].max() / known["train"].sum()),
             "even classes": effective_number(known["train"]),
             "in a known class, %": _percent(self.photos["has_class"]),
@@ -99,8 +102,8 @@ def partition_quality(
         train_codes: the class of each training photo, where it is known already ("" for none);
             else the partition labels it.
         test_codes: the same of the test photos.
-        with_areas: whether the classes' areas are wanted: they take seconds where a class has
-            places alone.
+        with_areas: whether the classes' areas and compactness are wanted: they take seconds
+            where a class has places alone.
 
     Raises:
         ValueError: when a setting is out of range, a photo lies nowhere, or no class is known.
@@ -233,6 +236,7 @@ def _classes(
             "lat": guesses[:, 0],
             "lon": guesses[:, 1],
             "area_km2": class_areas_km2(partition) if with_areas else np.nan,
+            "compactness": compactness(partition) if with_areas else np.nan,
             "train": counts[0],
             "test": counts[1],
             "is_known": is_known,
