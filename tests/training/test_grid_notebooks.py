@@ -9,7 +9,11 @@ import pandas as pd
 import papermill
 import pytest
 
-from shared.data_loader import pin_pairs, processed_store, write_json
+from shared.data_loader import list_digest, load_pairs, pin_pairs, processed_store, write_json
+from shared.evaluation.approaches import Approach, approaches_of
+from shared.evaluation.inputs import truth_of
+from shared.evaluation.intervals import PlaceBootstrap
+from shared.evaluation.models import checkpoints_of, predict_photos
 from shared.partitions import Partition
 from shared.paths import ROOT_VARIABLE
 from shared.training.checkpoint import Checkpoint
@@ -65,6 +69,16 @@ def run(root: Path, name: str, **parameters: object) -> str:
     return "\n".join(out.get("text", "") for cell in cells for out in cell.outputs)
 
 
+def read_as_all_others(root: Path) -> Approach:
+    """The best head under the protocol of all models: as countries and as points."""
+    pairs = load_pairs("tiny", "5-split-test", processed_store("tiny"))
+    digest = list_digest("tiny", "5-split-test")
+    place = checkpoints_of("tiny")["grid"]
+    found = predict_photos(place, truth_of(pairs), pairs, digest, root / "cache", "tiny")
+    assert found.task == "grid"
+    return approaches_of([found], PlaceBootstrap(0, 50))[0]
+
+
 @pytest.mark.slow
 def test_cells_are_cut_learned_and_tested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_data(tmp_path, monkeypatch)
@@ -87,6 +101,12 @@ def test_cells_are_cut_learned_and_tested(tmp_path: Path, monkeypatch: pytest.Mo
     lstm = Checkpoint.load(folder / "heads" / "lstm-1.5M" / "best").model
     features = np.random.default_rng(0).random((5, 576, 2, 2), dtype=np.float32)
     assert feature_logits(lstm, features, np.arange(5)[None]).shape == (1, len(grid))
+
+    approach = read_as_all_others(tmp_path)
+    assert approach.name == "grid"
+    assert set(approach.points) == {"centre", "expected-distance"}
+    assert approach.countries is not None
+    assert approach.countries["top_1"].value >= 0
 
     text = run(tmp_path, "4-evaluation/grid", max_views=2, draws=100, pictures=1, reference="75k")
     folder = tmp_path / "4-evaluation" / ".data" / "tiny" / "grid"
