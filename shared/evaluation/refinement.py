@@ -24,7 +24,7 @@ from shared.geo import Floats, check_points, geo_score, haversine_km, spherical_
 
 CLOSEST, FARTHEST, MIDDLE = "closest", "released code's farthest", "prototype's middle"
 MEMBERS = (CLOSEST, FARTHEST, MIDDLE)
-BATCH = 2048  # places at once
+BATCH = 128  # places at once: with 40 cells of three prototypes, 47 MB at 768 dimensions
 TINY = 1e-300  # stands for a probability of 0, whose logarithm is none
 
 
@@ -118,14 +118,8 @@ class Refiner:
         self._prototypes = prototypes
         self._neighbours = neighbours
         self._square = (prototypes.vectors**2).sum(axis=1)
-        counts = np.bincount(prototypes.cells, minlength=prototypes.n_cells)
-        self._with = np.flatnonzero(counts)  # cells that have prototypes, and where they begin
-        self._begin = (np.cumsum(counts) - counts)[self._with]
-        self._column = np.full(prototypes.n_cells, -1, dtype=np.int64)
-        self._column[self._with] = np.arange(len(self._with))
-        self._cell_of_place = np.full(len(prototypes.points), -1, dtype=np.int64)
-        owner = np.repeat(prototypes.cells, np.diff(prototypes.starts))
-        self._cell_of_place[prototypes.members] = owner
+        self._count = np.bincount(prototypes.cells, minlength=prototypes.n_cells)
+        self._begin = np.cumsum(self._count) - self._count  # of each cell's prototypes
 
     def refine(
         self, embeddings: Embeddings, probabilities: ArrayLike, settings: RefinementSettings
@@ -145,9 +139,7 @@ class Refiner:
             self._refined(vectors[start : start + BATCH], chances[start : start + BATCH], settings)
             for start in range(0, len(vectors), BATCH)
         ]
-        if not parts:
-            empty = np.empty(0, dtype=np.int64)
-            return Refined(np.empty((0, 2)), empty, empty, np.empty(0))
+        parts = parts or [(np.empty((0, 2)), *np.empty((2, 0), dtype=np.int64), np.empty(0))]
         points, cells, prototypes, moved = (
             np.concatenate(arrays) for arrays in zip(*parts, strict=True)
         )
@@ -177,11 +169,11 @@ class Refiner:
         first = chances.argmax(axis=1)
         guesses = self._centres[first]
         top = _top(chances, settings.top_k)
-        distance, partial = self._nearest_prototypes(vectors, top)
+        distance, nearest = self._nearest_prototypes(vectors, top)
         score = np.log(np.maximum(np.take_along_axis(chances, top, axis=1), TINY))
         best = (score - distance / settings.temperature).argmax(axis=1)
         rows = np.arange(len(vectors))
-        chosen = self._winners(partial, top[rows, best])
+        chosen = nearest[rows, best]
         answers = self._answers(vectors, chosen, guesses, settings.member)
         moved = haversine_km(guesses, answers)
         stays = (chosen < 0) | (moved > settings.max_move_km)
@@ -194,34 +186,33 @@ class Refiner:
         if share == 0 or self._neighbours is None:
             return chances
         found = self._neighbours.find(vectors, settings.n_neighbours)
-        votes = cell_votes(
-            found, self._cell_of_place, chances.shape[1], settings.neighbour_temperature
-        )
+        owner = self._prototypes.cell_of_place
+        votes = cell_votes(found, owner, chances.shape[1], settings.neighbour_temperature)
         return (1 - share) * chances + share * votes
 
-    def _nearest_prototypes(self, vectors: Embeddings, top: Rows) -> tuple[Floats, Floats]:
-        """How far the nearest prototype of each of (M, k) cells is, infinite where it has none.
+    def _nearest_prototypes(self, vectors: Embeddings, top: Rows) -> tuple[Floats, Rows]:
+        """The nearest prototype of each of (M, k) cells, and its distance; -1, infinite: none.
 
-        And (M, P) what orders the prototypes of a cell by distance: |p|^2 - 2 p.v.
+        Only the prototypes of these cells are looked at, a few of thousands.
         """
-        if not len(self._with):
-            return np.full(top.shape, np.inf), np.empty((len(top), 0))
-        partial = self._square - 2 * (vectors @ self._prototypes.vectors.T)
-        least = np.minimum.reduceat(partial, self._begin, axis=1)
-        column = self._column[top]
-        length = (vectors**2).sum(axis=1, keepdims=True)
-        square = np.take_along_axis(least, np.maximum(column, 0), axis=1) + length
-        return np.where(column >= 0, np.sqrt(np.maximum(square, 0)), np.inf), partial
-
-    def _winners(self, partial: Floats, cells: Rows) -> Rows:
-        """(M,) the nearest prototype of each one's cell, -1 where it has none."""
-        chosen = np.full(len(cells), -1, dtype=np.int64)
-        ends = np.append(self._begin[1:], len(self._prototypes))
-        columns = self._column[cells]
-        for row in np.flatnonzero(columns >= 0):
-            begin, end = self._begin[columns[row]], ends[columns[row]]
-            chosen[row] = begin + int(np.argmin(partial[row, begin:end]))
-        return chosen
+        distance, nearest = np.full(top.size, np.inf), np.full(top.size, -1, dtype=np.int64)
+        count = self._count[top].ravel()
+        pairs = np.flatnonzero(count)  # of a place and a cell that has prototypes
+        if len(pairs):
+            lengths = count[pairs]
+            starts = np.cumsum(lengths) - lengths
+            along = np.arange(lengths.sum()) - np.repeat(starts, lengths)
+            prototype = np.repeat(self._begin[top.ravel()[pairs]], lengths) + along
+            place = np.repeat(pairs // top.shape[1], lengths)
+            product = np.einsum("nd,nd->n", vectors[place], self._prototypes.vectors[prototype])
+            square = self._square[prototype] - 2 * product + (vectors**2).sum(axis=1)[place]
+            least = np.minimum.reduceat(square, starts)
+            distance[pairs] = np.sqrt(np.maximum(least, 0))
+            is_least = np.flatnonzero(square == np.repeat(least, lengths))[::-1]
+            nearest[np.repeat(pairs, lengths)[is_least]] = prototype[
+                is_least
+            ]  # of equals the first
+        return distance.reshape(top.shape), nearest.reshape(top.shape)
 
     def _answers(self, vectors: Embeddings, chosen: Rows, guesses: Floats, member: str) -> Floats:
         """The place of each winning prototype's cluster that answers."""

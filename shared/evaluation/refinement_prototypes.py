@@ -6,6 +6,7 @@ cluster. A prototype is the mean embedding of a cluster, and keeps its members.
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,13 @@ class Prototypes:
     def members_of(self, prototype: int) -> Rows:
         """The rows of a prototype's training places."""
         return self.members[self.starts[prototype] : self.starts[prototype + 1]]
+
+    @cached_property
+    def cell_of_place(self) -> Rows:
+        """(N,) the cell of each training place; -1 for one that is in no cluster (noise)."""
+        cells = np.full(len(self.points), -1, dtype=np.int64)
+        cells[self.members] = np.repeat(self.cells, np.diff(self.starts))
+        return cells
 
     def save(self, path: Path) -> None:
         """Write them as one safetensors file, whole or not at all."""

@@ -112,7 +112,7 @@ class Raster:
         x, y = points[:, 1], points[:, 0]
         if not self.is_degrees:
             x, y = (np.asarray(c) for c in transform(DEGREES, self._dataset.crs, x, y))
-        column, row = ~self.affine * (x, y)
+        column, row = ~self.affine @ (x, y)
         if self.is_round:
             column = column % self.shape[1]
         row = np.where(row == self.shape[0], row - 1, row)  # the lower edge is the last row's
@@ -123,7 +123,7 @@ class Raster:
 
     def middles(self, cells: Cells) -> Floats:
         """(N, 2) latitudes and longitudes of the middles of cells, degrees."""
-        x, y = self.affine * (cells[:, 1] + 0.5, cells[:, 0] + 0.5)
+        x, y = self.affine @ (cells[:, 1] + 0.5, cells[:, 0] + 0.5)
         if not self.is_degrees:
             x, y = (np.asarray(c) for c in transform(self._dataset.crs, DEGREES, x, y))
         return np.column_stack([np.clip(y, -90, 90), (np.asarray(x) + 180) % 360 - 180])

@@ -21,6 +21,8 @@ WESTS = {"FR.1": 3, "FR.2": 4, "FR.3": 5, "DE.1": 9, "DE.2": 10}
 TRAIN = [("FR.1", 3.5)] * 4 + [("FR.2", 4.5)] + [("DE.1", 9.5)] * 3 + [("DE.2", 10.5)] * 3
 TEST = [("FR.1", 3.5), ("FR.2", 4.6), ("FR.3", 5.5), ("DE.1", 9.5)]
 
+GEOCELLS = NOTEBOOK.with_name("geocells.ipynb")
+
 pytestmark = pytest.mark.slow
 
 
@@ -97,3 +99,27 @@ def test_the_page_tells_reach_and_oracle_error(project: Path) -> None:
     assert reach.loc[("merge", 2), "named as a neighbour, %"] == 25
     assert reach.loc[("leave out", 2), "no class, %"] == 50
     assert len(Partition.load(folder / "grid.parquet")) > 10
+    # Eleven photos at four places: one geocell a country, of at least as many as it has.
+    assert quality.loc["classes", "geocells"] == 2
+    assert (
+        quality.loc["in a known class, %", ["geocells", "quadtree", "k-means", "H3"]].eq(100).all()
+    )
+
+
+def test_geocells_are_made_from_the_training_places(project: Path) -> None:
+    papermill.execute_notebook(
+        GEOCELLS,
+        project / "geocells.ipynb",
+        parameters={"dataset": "tiny", "minimum": 1, "maximum": 2, "n_random": 100},
+        cwd=project,
+        progress_bar=False,
+        kernel_name="python3",
+    )
+    folder = data_folder("2-data-processing/6-divide", "tiny")
+    cells = Partition.load(folder / "geocells.parquet")
+    table = pd.read_csv(folder / "geocells.csv", index_col="code")
+    # By hand: FR.1, FR.2, DE.1 and DE.2 have a place each, and FR.3, empty, joins its neighbour.
+    assert sorted(cells.countries) == ["DE", "DE", "FR", "FR"]
+    assert table["places"].tolist() == [1, 1, 1, 1]
+    french = cells.label([[48.5, 4.5], [48.5, 5.5]])
+    assert french[0] == french[1]
