@@ -160,7 +160,7 @@ def sibling_softmax(logits: Floats, parents: NDArray[np.intp]) -> Floats:
     largest = np.maximum.reduceat(sorted_logits, starts, axis=1)
     shares = np.exp(sorted_logits - np.repeat(largest, counts, axis=1))
     shares /= np.repeat(np.add.reduceat(shares, starts, axis=1), counts, axis=1)
-    found = np.empty_like(shares)
+    found: Floats = np.empty_like(shares)
     found[:, order] = shares
     return found
 

@@ -57,7 +57,7 @@ class ClipEncoder:
     @property
     def scale(self) -> float:
         """The factor that makes logits of cosine similarities."""
-        return float(self.model.logit_scale.detach().exp())  # type: ignore[union-attr,operator]
+        return float(self.model.logit_scale.detach().exp())  # type: ignore[operator]
 
     @property
     def text_length(self) -> int:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import lightning as L
 import numpy as np
@@ -86,10 +86,11 @@ def groups_of(keys: Tensor, duplicates: str) -> Tensor:
         keys: (N, 2) of `CaptionSource.keys`.
         duplicates: `"caption"`, or `"place"`: by caption or place, and what follows from both.
     """
-    caption_rows = keys[:, 0].unique(return_inverse=True)[1].cpu().numpy()
+    both = keys.cpu().numpy()
+    caption_rows = np.unique(both[:, 0], return_inverse=True)[1].astype(np.int64)
     if duplicates == "caption":
         return torch.from_numpy(caption_rows).to(keys.device)
-    place_rows = keys[:, 1].unique(return_inverse=True)[1].cpu().numpy()
+    place_rows = np.unique(both[:, 1], return_inverse=True)[1].astype(np.int64)
     labels = _joined(caption_rows, place_rows)
     return torch.from_numpy(labels[caption_rows]).to(keys.device)
 
@@ -116,7 +117,7 @@ def class_embeddings(model: TextModel, prompts: Sequence[Sequence[str]]) -> Tens
         msg = f"Expected a prompt or more for each class, but there are none for {without[:5]}"
         raise ValueError(msg)
     vectors = model.text_embeddings([text for texts in prompts for text in texts])
-    parts = vectors.split([len(texts) for texts in prompts])
+    parts = torch.split(vectors, [len(texts) for texts in prompts])
     return F.normalize(torch.stack([part.mean(dim=0) for part in parts]), dim=1)
 
 
@@ -159,7 +160,7 @@ class ClipTraining(L.LightningModule):
         loss = contrastive_loss(
             gathered(images),
             gathered(words),
-            self.model.logit_scale.exp(),  # type: ignore[operator,union-attr]
+            self.model.logit_scale.exp(),  # type: ignore[operator]
             groups_of(keys, self.settings.duplicates),
             self.settings.repeats,
         )
@@ -169,7 +170,7 @@ class ClipTraining(L.LightningModule):
     def on_train_batch_end(self, *_: object) -> None:
         """Keep the scale where CLIP kept it."""
         with torch.no_grad():
-            self.model.logit_scale.clamp_(max=math.log(LARGEST_SCALE))  # type: ignore[operator,union-attr]
+            self.model.logit_scale.clamp_(max=math.log(LARGEST_SCALE))  # type: ignore[operator]
 
     def on_validation_epoch_start(self) -> None:
         """Embed the classes with the weights of this epoch."""
@@ -201,7 +202,7 @@ class ClipTraining(L.LightningModule):
         """AdamW; what has one axis or none is not decayed, as in CLIP."""
         trained = [p for p in self.model.parameters() if p.requires_grad]
         settings = self.settings
-        groups = [
+        groups: list[dict[str, Any]] = [
             {"params": [p for p in trained if p.ndim >= 2], "name": "matrices"},
             {"params": [p for p in trained if p.ndim < 2], "name": "vectors", "weight_decay": 0.0},
         ]
@@ -249,7 +250,8 @@ def _joined(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.i
     n, m = int(first.max()) + 1, int(second.max()) + 1
     ones = np.ones(len(first), dtype=np.int8)
     graph = coo_array((ones, (first, second + n)), shape=(n + m, n + m))
-    return connected_components(graph, directed=False)[1].astype(np.int64)
+    labels: NDArray[np.int64] = connected_components(graph, directed=False)[1].astype(np.int64)
+    return labels
 
 
 def _key(text: str) -> int:
