@@ -35,7 +35,13 @@ def test_notebook_searches_countries_regions_and_cities(tiny_root: Path) -> None
     done = papermill.execute_notebook(
         NOTEBOOK,
         tiny_root / "zero_shot.ipynb",
-        parameters={"dataset": "tiny", "draws": 40, "processes": 1, "cities": 30},
+        parameters={
+            "dataset": "tiny",
+            "draws": 40,
+            "processes": 1,
+            "cities": 30,
+            "validation_list": "5-split-train",
+        },
         kernel_name="python3",
         cwd=tiny_root,
         progress_bar=False,
