@@ -146,6 +146,30 @@ def seen_unseen_curve(
     return pd.DataFrame(rows)[["amount", "seen", "unseen", "harmonic"]]
 
 
+def affordable_lean(
+    table: pd.DataFrame, seen: Collection[str], cost: float, amounts: ArrayLike
+) -> float:
+    """The largest amount of `lean` that costs the seen classes little: no unseen photo is needed.
+
+    Args:
+        table: predictions of photos of seen classes, such as those of validation.
+        seen: the classes that training saw.
+        cost: the share of the seen accuracy that may be lost, 0 to 1.
+        amounts: to choose from, 0 and above.
+
+    Raises:
+        ValueError: for a negative amount.
+    """
+    tried = np.sort(np.asarray(amounts, dtype=np.float64))
+    if not len(tried) or tried[0] < 0:
+        msg = f"Expected amounts of 0 and above, but got {tried[:3]}"
+        raise ValueError(msg)
+    whole = seen_unseen_curve(table, seen, [0.0])["seen"].iloc[0]
+    found = seen_unseen_curve(table, seen, tried)
+    kept = found["amount"][found["seen"] >= (1 - cost) * whole]
+    return float(kept.max()) if len(kept) else 0.0
+
+
 def area_under(curve: pd.DataFrame) -> float:
     """The area under seen accuracy over unseen accuracy (AUSUC), by trapezoids."""
     ordered = curve.sort_values(["unseen", "seen"], ascending=[True, False])

@@ -81,8 +81,9 @@ class CaptionStyle:
         extras: templates of further sentences, by the name of what they tell.
         chances: how likely each optional part and each extra is, 0 to 1, by its fact or name; 1
             where none is given. A part with several facts takes the smallest of theirs.
-        keep_location: how likely the location sentence stays once a sentence about the climate
+        keep_location: how likely the location sentence stays once one of the extras of `instead`
             was drawn: without it the caption must be told by what can be seen.
+        instead: the extras that may stand without the location sentence.
         excludes: pairs of extras of which the second is drawn only without the first.
         is_shuffled: whether the extras come in a drawn order.
     """
@@ -91,6 +92,7 @@ class CaptionStyle:
     extras: Mapping[str, str] = field(default_factory=dict)
     chances: Mapping[str, float] = field(default_factory=dict)
     keep_location: float = 1.0
+    instead: tuple[str, ...] = ("climate",)
     excludes: tuple[tuple[str, str], ...] = ()
     is_shuffled: bool = True
 
@@ -106,10 +108,6 @@ class CaptionStyle:
         if strange := sorted(set(self.chances) - known):
             msg = f"Expected chances of facts or extras out of {sorted(known)}, but got {strange}"
             raise ValueError(msg)
-
-    def certain(self) -> "CaptionStyle":
-        """The same style with every part and sentence whose facts are known: no draws but order."""
-        return CaptionStyle(self.location, self.extras, {}, 1.0, (), self.is_shuffled)
 
 
 STYLES: Mapping[str, CaptionStyle] = {
@@ -135,8 +133,9 @@ STYLES: Mapping[str, CaptionStyle] = {
         keep_location=0.8,
         excludes=(("climate", "driving_side"),),
     ),
-    # The published sentences and, beside them, what places have in common across borders, so that
-    # the name of a country without photos can be told by its neighbours and its latitude.
+    # The published sentences and, beside them, what places have in common across borders, half of
+    # the time without the country's name: so its words are learned, and a country without photos
+    # can be told by its neighbours and its latitude.
     "attributes": CaptionStyle(
         STREET,
         {
@@ -162,7 +161,8 @@ STYLES: Mapping[str, CaptionStyle] = {
             "belt": 0.5,
             "position": 0.5,
         },
-        keep_location=0.7,
+        keep_location=0.5,
+        instead=("climate", "driving_side", "continent", "near", "belt", "position"),
     ),
 }
 
@@ -196,6 +196,7 @@ def style_named(
         sentences,
         left,
         style.keep_location,
+        style.instead,
         style.excludes,
         style.is_shuffled,
     )
@@ -242,7 +243,9 @@ def caption(facts: Mapping[str, str], style: CaptionStyle, draw: random.Random) 
         if is_drawn and not barred and (sentence := fill(template, facts)):
             told[name] = sentence
     location = fill(style.location, facts, draw, style.chances)
-    has_location = "climate" not in told or draw.random() < style.keep_location
+    has_location = (
+        not any(name in told for name in style.instead) or draw.random() < style.keep_location
+    )
     extras = list(told.values())
     if style.is_shuffled:
         draw.shuffle(extras)

@@ -9,6 +9,7 @@ from scipy.stats import hmean
 from sklearn.metrics import balanced_accuracy_score
 
 from shared.evaluation.generalised import (
+    affordable_lean,
     area_under,
     chances,
     generalised,
@@ -90,6 +91,16 @@ def test_the_curve_goes_from_seen_alone_to_unseen_alone(table: pd.DataFrame) -> 
     assert curve["unseen"].tolist() == [0.0, 0.5, 1.0, 1.0]
     assert curve["seen"].to_numpy() == pytest.approx([1 / 3, 1 / 3, 1 / 3, 0])
     assert area_under(curve) == pytest.approx(1 / 3)
+
+
+def test_a_lean_is_afforded_by_seen_photos_alone(table: pd.DataFrame) -> None:
+    seen_photos = table[table["true_code"] != "JP"].reset_index(drop=True)
+    # Right are photos 0 and 1, at 0.8 and 0.6 against 0.1 of JP: lost from ln 8 and ln 6 on.
+    amounts = [0.0, 1.0, 1.7, 1.9, 2.2]
+    assert affordable_lean(seen_photos, {"CZ", "FR"}, 0.0, amounts) == 1.7
+    assert affordable_lean(seen_photos, {"CZ", "FR"}, 0.5, amounts) == 1.9
+    with pytest.raises(ValueError, match="amounts of 0 and above"):
+        affordable_lean(seen_photos, {"CZ", "FR"}, 0.5, [-1.0])
 
 
 def test_chances_are_those_of_even_guesses() -> None:
