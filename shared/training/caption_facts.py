@@ -11,13 +11,13 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from shared.countries import continent_of, name_of
-from shared.data_loader import stable_order
 from shared.gazetteer import gazetteer, nearest_places
-from shared.geo import Floats, NearestPlaces, check_points
+from shared.geo import NearestPlaces, check_points
 from shared.processing.regions import load_regions
+from shared.processing.surroundings import driving_sides, load_surroundings
 from shared.training.captions import FACTS
 
 MONTHS = (
@@ -179,7 +179,17 @@ def photo_facts(
     _tell_record(found, records)
     if surroundings is not None:
         _tell_surroundings(found, surroundings.reindex(records.index))
+    without = (found["driving_side"] == "").to_numpy()
+    found.loc[without, "driving_side"] = [driving_sides().get(c, "") for c in codes[without]]
     return found
+
+
+def known_surroundings(dataset: str) -> pd.DataFrame | None:
+    """The surroundings of a data set's photos; None where `2-enrich/surroundings` has not run."""
+    try:
+        return load_surroundings(dataset)
+    except FileNotFoundError:
+        return None
 
 
 def _tell_regions(found: pd.DataFrame, dataset: str) -> None:
@@ -220,20 +230,3 @@ def _words(values: pd.Series) -> list[str]:
 def _months(values: pd.Series) -> list[str]:
     numbers = pd.to_numeric(values, errors="coerce")
     return [MONTHS[int(n) - 1] if 1 <= n <= 12 else "" for n in numbers]
-
-
-def country_places(code: str, count: int, seed: int) -> Floats:
-    """Places of a country, spread by chance, in the order that their coordinates and seed decide.
-
-    Args:
-        code: of the country.
-        count: how many, at most.
-        seed: feeds the order.
-
-    Returns:
-        (M, 2) latitudes and longitudes, degrees; fewer than `count` where there are fewer.
-    """
-    table = gazetteer()
-    points: NDArray[np.float64] = table.loc[table["cc"] == code, ["lat", "lon"]].to_numpy(float)
-    named = {f"{lat:.5f} {lon:.5f}": (float(lat), float(lon)) for lat, lon in points}
-    return np.array([named[key] for key in stable_order(named, seed)[:count]]).reshape(-1, 2)

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import lightning as L
 import numpy as np
@@ -93,15 +94,28 @@ def groups_of(keys: Tensor, duplicates: str) -> Tensor:
     return torch.from_numpy(labels[caption_rows]).to(keys.device)
 
 
-def class_embeddings(model: ClipEncoder, prompts: Sequence[Sequence[str]]) -> Tensor:
+class TextModel(Protocol):
+    """What is needed of a model to tell classes by text."""
+
+    def text_embeddings(self, texts: Sequence[str]) -> Tensor:
+        """(K, D) vectors of length 1."""
+
+
+def class_embeddings(model: TextModel, prompts: Sequence[Sequence[str]]) -> Tensor:
     """(K, D) vectors of length 1: of each class the middle of its prompts.
 
     Args:
         model: embeds the texts.
         prompts: of K classes, at least one each.
+
+    Raises:
+        ValueError: for a class without a prompt.
     """
-    flat = [text for texts in prompts for text in texts]
-    vectors = model.text_embeddings(flat)
+    without = [number for number, texts in enumerate(prompts) if not len(texts)]
+    if without or not len(prompts):
+        msg = f"Expected a prompt or more for each class, but there are none for {without[:5]}"
+        raise ValueError(msg)
+    vectors = model.text_embeddings([text for texts in prompts for text in texts])
     parts = vectors.split([len(texts) for texts in prompts])
     return F.normalize(torch.stack([part.mean(dim=0) for part in parts]), dim=1)
 

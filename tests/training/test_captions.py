@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from shared.gazetteer import gazetteer
 from shared.training.caption_facts import (
     belt_of,
-    country_places,
     facing_of,
     neighbours_of,
     photo_facts,
@@ -27,6 +27,7 @@ from shared.training.captions import (
     same_captions,
     style_named,
 )
+from shared.training.clip_prompts import country_prompts, named, some_places
 
 LYON = {"city": "Lyon", "region": "Rhone-Alpes", "country": "France", "climate": "temperate"}
 
@@ -181,8 +182,24 @@ def test_facts_of_photos_join_records_and_surroundings(tiny_root: object) -> Non
     assert second["continent"] == "Asia"
 
 
-def test_places_of_a_country_come_in_an_order_of_their_own() -> None:
-    few, more = country_places("IE", 5, 0), country_places("IE", 9, 0)
+def test_prompts_of_a_country_are_told_by_its_places() -> None:
+    templates = [
+        "A photo near {city} in {country}.",
+        "Traffic keeps {driving_side}.",
+    ]
+    ireland, mexico = country_prompts(["IE", "MX"], templates, places=3, seed=0)
+    assert len(ireland) == 4  # three towns, and one sentence that is the same for all
+    assert ireland[-1] == "Traffic keeps left."
+    assert mexico[-1] == "Traffic keeps right."
+    assert all("in Ireland." in text for text in ireland[:3])
+    told = country_prompts(["IE"], ["It is {climate}."], 3, 0, {"IE": {"climate": "mild"}})
+    assert told == [["It is mild."]]
+    assert named(["US"], "A photo in {country}.") == [["A photo in the United States."]]
+
+
+def test_places_come_in_an_order_that_more_of_them_keep() -> None:
+    table = gazetteer()[gazetteer()["cc"] == "IE"]
+    few, more = some_places(table, 5, 0), some_places(table, 9, 0)
     assert (more[:5] == few).all()
     assert (few[:, 0] > 51).all()
     assert (few[:, 0] < 56).all()
