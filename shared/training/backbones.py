@@ -134,8 +134,16 @@ def blocks_of(model: nn.Module) -> list[nn.Module]:
     features = getattr(model, "features", None)
     if isinstance(features, nn.Sequential):
         return list(features)
-    head = head_of(model)
-    return [block for block in model.children() if block is not head]
+    *blocks, _ = model.children()  # the last is the head, or what is left where it was taken off
+    return blocks
+
+
+def without_head(model: nn.Module) -> tuple[nn.Module, int]:
+    """The same network without its last layer, and how many features it returns."""
+    *_, (name, _) = model.named_modules()
+    n_features = head_of(model).in_features
+    model.set_submodule(name, nn.Identity())
+    return model, n_features
 
 
 def _with_head(model: nn.Module, n_outputs: int) -> nn.Module:

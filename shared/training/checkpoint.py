@@ -3,13 +3,14 @@
 model.safetensors   the weights
 config.json         task, head, backbone, classes, preprocessing, lists, parameters, versions
 partition.parquet   the classes: codes, names, centres, polygons; absent for heads without classes
+and more files that `config.json` lists, such as the tokenizer of a model that reads texts
 """
 
 import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from shared.vmf import VmfMixture
 MODEL, CONFIG, PARTITION = "model.safetensors", "config.json", "partition.parquet"
 FORMAT = 1
 CLASSES = "classes"  # the kind of head that has some
+CITY_CLIP = "city-clip"  # the kind of network that tells cities by their captions
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,13 @@ class Checkpoint:
             `normalisation`, `lists`, `parameters`, `seed`, `versions`, `commit` and more;
             `temperature` for models of classes.
         partition: the classes, in their order; None for heads without classes.
+        files: the text of more files, by name, in the order of `config["files"]`.
     """
 
     model: nn.Module
     config: Mapping[str, Any]
     partition: Partition | None
+    files: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def classes(self) -> list[str]:
@@ -149,6 +153,18 @@ class Checkpoint:
         found = [part.cpu().numpy() for _, part in self._outputs(images, batch_size, rows)]
         return np.concatenate(found) if found else np.empty((0, 0), np.float32)
 
+    def check_images(self, images: Bytes) -> None:
+        """Hold images to the size that the model reads.
+
+        Raises:
+            ValueError: for images of another size, or no bytes.
+        """
+        wanted = (self.preprocessing.height, self.preprocessing.width, 3)
+        if images.ndim != 4 or images.shape[1:] != wanted or images.dtype != np.uint8:
+            shape = f"(N, {wanted[0]}, {wanted[1]}, 3)"
+            msg = f"Expected uint8 {shape} images, but got {images.dtype} {images.shape}"
+            raise ValueError(msg)
+
     def with_temperature(self, temperature: float) -> "Checkpoint":
         """The same model with a temperature in its config."""
         return replace(self, config={**self.config, "temperature": temperature})
@@ -157,11 +173,7 @@ class Checkpoint:
         self, images: Bytes, batch_size: int, rows: NDArray[np.int64] | None = None
     ) -> Iterator[tuple[slice, Tensor]]:
         """The outputs of images in batches, each with where it lies among them."""
-        wanted = (self.preprocessing.height, self.preprocessing.width, 3)
-        if images.ndim != 4 or images.shape[1:] != wanted or images.dtype != np.uint8:
-            shape = f"(N, {wanted[0]}, {wanted[1]}, 3)"
-            msg = f"Expected uint8 {shape} images, but got {images.dtype} {images.shape}"
-            raise ValueError(msg)
+        self.check_images(images)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         model = self.model.to(device).eval()
         normalisation = Normalisation(**self.config["normalisation"])
@@ -186,6 +198,8 @@ class Checkpoint:
         (temporary / CONFIG).write_text(text + "\n", encoding="utf-8")
         if self.partition is not None:
             self.partition.save(temporary / PARTITION)
+        for name, content in self.files.items():
+            (temporary / name).write_text(content, encoding="utf-8")
         replace_folder(temporary, folder)
 
     @classmethod
@@ -210,7 +224,19 @@ class Checkpoint:
             msg = f"Expected the weights of {config['backbone']} in {folder / MODEL}: {error}"
             raise ValueError(msg) from error
         model.to(memory_format=torch.channels_last)
-        return cls(model.eval(), config, partition)
+        names = config.get("files", [])
+        files = {name: (folder / name).read_text(encoding="utf-8") for name in names}
+        return cls(model.eval(), config, partition, files)
+
+
+def _network(config: Mapping[str, Any], n_outputs: int) -> nn.Module:
+    """The network that a config names, with random weights."""
+    kind = config.get("network", {}).get("kind")
+    if kind == CITY_CLIP:  # imported where it is needed: transformers takes seconds to import
+        from shared.training.city_clip_net import network_of
+
+        return network_of(config, n_outputs)
+    return build_backbone(config["backbone"], n_outputs)
 
 
 def _network(config: Mapping[str, Any], n_outputs: int) -> nn.Module:

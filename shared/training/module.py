@@ -59,9 +59,14 @@ class Training(L.LightningModule):
         self.backbone_lr_factor = backbone_lr_factor
         self.measures = objective.measures()
         self.train_loss, self.validation_loss = MeanMetric(), MeanMetric()
-        self._frozen = blocks_of(model)[: settings.frozen_blocks]
+        self._frozen = blocks_of(self.backbone)[: settings.frozen_blocks]
         for block in self._frozen:
             block.requires_grad_(requires_grad=False)
+
+    @property
+    def backbone(self) -> nn.Module:
+        """What the frozen blocks are counted in: the network, where it is nothing else."""
+        return self.model
 
     def train(self, mode: bool = True) -> "Training":
         """As in torch, but frozen blocks keep the statistics of their batch norms."""
@@ -79,18 +84,22 @@ class Training(L.LightningModule):
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """The loss of a batch. All its randomness follows from the seed, the epoch, its number."""
-        images = as_floats(batch.images)
-        generator = torch.Generator().manual_seed(self._seed(batch))
-        augmentation = self.settings.augmentation
-        if not augmentation.is_off:
-            draws = draw(batch.total, augmentation, generator)
-            stop = batch.start + len(images)
-            images = augment(images, draws.part(batch.start, stop, images.device), augmentation)
+        images = self.augmented(batch)
         # Dropout draws from torch's own generator: seeded here, a resumed epoch draws the same.
         torch.manual_seed(self._seed(batch) + 1 + batch.start)
         loss = self.objective.loss(self(images), batch.targets)
         self.train_loss.update(loss.detach(), len(images))
         return loss
+
+    def augmented(self, batch: Batch) -> Tensor:
+        """The (n, 3, H, W) pixels in 0..1 of a batch, as the network is shown them in training."""
+        images, augmentation = as_floats(batch.images), self.settings.augmentation
+        if augmentation.is_off:
+            return images
+        generator = torch.Generator().manual_seed(self._seed(batch))
+        draws = draw(batch.total, augmentation, generator)
+        stop = batch.start + len(images)
+        return augment(images, draws.part(batch.start, stop, images.device), augmentation)
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Count the measures of a batch."""
