@@ -165,7 +165,7 @@ def sides_figure(
             axes.plot([100 * one.value], [height], "o", color=colour, markersize=5)
         axes.axvline(100 * chance[key], color=GREY, linestyle="--", linewidth=1)
         axes.set(xlim=(0, 100), ylim=(-0.6, len(names) - 0.4))
-        axes.set_xlabel(f"{TITLES[key].replace(', ', ',\n')}, %", fontsize=8)
+        axes.set_xlabel(TITLES[key].replace(", ", ",\n") + ", %", fontsize=8)
         plain(axes)
     grid[0].set_yticks(heights, names, fontsize=8)
     return figure

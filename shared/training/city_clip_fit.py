@@ -129,9 +129,7 @@ def _with_origin(city_task: CityTask, settings: CityClipSettings) -> Task:
     return replace(city_task.task, facts=facts)
 
 
-def _training(
-    task: Task, captions: Sequence[str], settings: CityClipSettings
-) -> CityClipTraining:
+def _training(task: Task, captions: Sequence[str], settings: CityClipSettings) -> CityClipTraining:
     """The module to train. Weights are downloaded by one process a machine."""
     with distributed.one_process_first():
         encoder = build_text_encoder(

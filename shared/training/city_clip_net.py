@@ -113,9 +113,7 @@ def network_of(config: Mapping[str, Any], n_outputs: int) -> CityClipNet:
     """The network of a checkpoint's config, with random weights."""
     facts = config["network"]
     texts = empty_network(facts["text"])
-    return build_net(
-        config["backbone"], "none", texts, n_outputs, facts["width"], facts["dropout"]
-    )
+    return build_net(config["backbone"], "none", texts, n_outputs, facts["width"], facts["dropout"])
 
 
 def network_facts(text: Mapping[str, Any], width: int, dropout: float) -> dict[str, Any]:

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import CLIPConfig, CLIPModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-SPECIAL = ("[PAD]", "[UNK]", "[BOS]", "[EOS]")
+from shared.training.text import train_tokenizer
+
 TINY_SIZES: Mapping[str, int] = {
     "hidden": 128,
     "layers": 4,
@@ -21,35 +21,15 @@ TINY_SIZES: Mapping[str, int] = {
 
 
 def caption_tokenizer(texts: Iterable[str], length: int) -> PreTrainedTokenizerFast:
-    """A tokenizer of whole words, trained on captions; a word that it has not read is `[UNK]`.
-
-    Case and accents are dropped. The order of the texts changes nothing but numbers of equally
-    frequent words, so give them in a fixed one.
+    """The tokenizer of `train_tokenizer`, with its end token where a CLIP looks for one.
 
     Args:
         texts: the captions.
         length: how many tokens a text may have.
     """
-    words = Tokenizer(models.WordLevel(unk_token="[UNK]"))
-    words.normalizer = normalizers.Sequence(
-        [normalizers.NFD(), normalizers.Lowercase(), normalizers.StripAccents()]
-    )
-    words.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    words.train_from_iterator(
-        texts, trainers.WordLevelTrainer(special_tokens=list(SPECIAL), show_progress=False)
-    )
-    words.post_processor = processors.TemplateProcessing(
-        single="[BOS] $A [EOS]",
-        special_tokens=[(name, SPECIAL.index(name)) for name in ("[BOS]", "[EOS]")],
-    )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=words,
-        pad_token="[PAD]",
-        unk_token="[UNK]",
-        bos_token="[BOS]",
-        eos_token="[EOS]",
-        model_max_length=length,
-    )
+    tokenizer = train_tokenizer(texts, length)
+    tokenizer.bos_token, tokenizer.eos_token = tokenizer.cls_token, tokenizer.sep_token
+    return tokenizer
 
 
 def tiny_clip(

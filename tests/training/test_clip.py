@@ -223,7 +223,7 @@ def test_a_text_is_read_at_its_end_token() -> None:
     )
     torch.testing.assert_close(alone, padded)
     tokenizer = caption_tokenizer(["a"], 8)
-    tokenizer.eos_token = "[BOS]"
+    tokenizer.eos_token = tokenizer.cls_token
     with pytest.raises(ValueError, match="number other than 2"):
         tiny_clip(tokenizer, {}, 64, 0)
     with pytest.raises(ValueError, match="sizes out of"):
