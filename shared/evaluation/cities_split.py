@@ -1,0 +1,86 @@
+"""What a split by photo inflates: two models, each on its own held-out photos and on new places.
+
+Both learned from as many photos of the same cities. One split kept all views of a place on one
+side, the other (restricted geoclip's) drew photos. Their own held-out photos tell how good each
+would have been called; the test list, whose places neither has seen, tells how good each is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from shared.data_loader import Pair, read_records
+from shared.evaluation.inputs import truth_of
+from shared.evaluation.predictions import make_predictions
+from shared.training.checkpoint import Checkpoint
+from shared.training.city_clip import group_photos
+from shared.training.images import Bytes
+from shared.training.inputs import PhotoList
+
+OWN, NEW = "its own held-out photos", "new places (the test list)"
+
+
+@dataclass(frozen=True)
+class SplitModel:
+    """A model and the split that it was trained with.
+
+    Attributes:
+        name: `"by place"` or `"by photo"`.
+        checkpoint: the model.
+    """
+
+    name: str
+    checkpoint: Checkpoint
+
+    @classmethod
+    def load(cls, name: str, folder: Path) -> "SplitModel":
+        """Read a checkpoint."""
+        return cls(name, Checkpoint.load(folder))
+
+    @property
+    def held_out(self) -> list[str] | None:
+        """The ids of its held-out photos; None: those of the validation list."""
+        found = self.checkpoint.config["facts"].get("held_out_photos")
+        return None if found is None else [str(name) for name in found]
+
+
+def seen_table(
+    model: SplitModel, pairs: Sequence[Pair], images: Bytes, only: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Predictions of the photos of a list whose city the model has as a class.
+
+    Args:
+        model: the model.
+        pairs: the list.
+        images: its photos.
+        only: ids; others are left out.
+
+    Raises:
+        ValueError: when no photo is left.
+    """
+    classes = model.checkpoint.partition
+    if classes is None:
+        msg = f"Expected a model of cities, but {model.name} has no classes"
+        raise ValueError(msg)
+    cities = _cities(model)
+    records = read_records(pairs)
+    grouped = group_photos(PhotoList(pairs, "", records), cities)
+    codes = cities["code"].to_numpy(dtype=object)[grouped.rows]
+    names = np.asarray([str(name) for name in grouped.photos.records.index], dtype=object)
+    chosen = np.isin(codes, classes.codes) & (np.isin(names, list(only)) if only else True)
+    if not chosen.any():
+        msg = f"Expected photos of the cities of {model.name}, but none of {len(pairs)} is of one"
+        raise ValueError(msg)
+    truth = truth_of(pairs).loc[list(names[chosen])]
+    truth = truth.assign(country=truth["code"], code=codes[chosen])
+    rows = np.arange(len(pairs)) if grouped.photos.rows is None else grouped.photos.rows
+    shares = model.checkpoint.predict(np.asarray(images[rows[chosen]]))
+    return make_predictions(truth, shares, classes)
+
+
+def _cities(model: SplitModel) -> pd.DataFrame:
+    """The whole city table that a model's photos were grouped to."""
+    return pd.DataFrame(model.checkpoint.config["facts"]["cities"])
