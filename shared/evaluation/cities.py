@@ -6,8 +6,9 @@ each protocol: what it is told among is nothing but a list of captions.
 Degrees, `(lat, lon)`, kilometres.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -55,6 +56,12 @@ class Protocol:
     captions: list[str]
     cells: Partition | None = None
 
+    def only(self, codes: Collection[str], name: str) -> "Protocol":
+        """Some of the cities, in the same order."""
+        chosen = self.cities["code"].isin(set(codes)).to_numpy()
+        captions = [self.captions[row] for row in np.flatnonzero(chosen)]
+        return Protocol(name, self.cities[chosen].reset_index(drop=True), captions, self.cells)
+
     @property
     def partition(self) -> Partition:
         """The cities as classes."""
@@ -78,7 +85,8 @@ class Protocol:
             rows, away = nearest_city(self.cities, points, [str(c) for c in known["code"]])
             codes = self.cities["code"].to_numpy(dtype=object)[rows]
             is_near = (rows >= 0) & ((away <= max_km) if max_km else True)
-        return known.assign(code=codes)[is_near]
+        found: pd.DataFrame = known.assign(code=codes)[is_near]
+        return found
 
 
 def make_protocol(
@@ -96,7 +104,9 @@ def make_protocol(
         name: `"grid"`, or `"top-"` and a number.
         countries: the codes of the countries whose cities stand to choose from.
         template: of the captions.
-        source, apart_km, is_even: see `city_table`.
+        source: see `city_table`.
+        apart_km: see `city_table`.
+        is_even: see `city_table`.
         grid_deg: size of the boxes of the grid, degrees.
 
     Raises:
@@ -114,6 +124,16 @@ def make_protocol(
         raise ValueError(msg)
     cities = city_table(countries, int(number), source, apart_km, is_even)
     return Protocol(name, cities, city_captions(cities, template))
+
+
+def trained_protocol(facts: Mapping[str, Any], name: str = "as trained") -> Protocol:
+    """The cities that a model was trained with, seen, held out and without photos.
+
+    Args:
+        facts: of the checkpoint's config.
+        name: of the protocol.
+    """
+    return Protocol(name, pd.DataFrame(facts["cities"]), [str(t) for t in facts["captions"]])
 
 
 def predict_cities(
@@ -166,9 +186,7 @@ def by_country(table: pd.DataFrame, bootstrap: PlaceBootstrap) -> dict[str, Inte
     return found
 
 
-def simple_guesses(
-    table: pd.DataFrame, protocol: Protocol
-) -> dict[str, dict[str, float]]:
+def simple_guesses(table: pd.DataFrame, protocol: Protocol) -> dict[str, dict[str, float]]:
     """What is reached without looking: every city as likely, and always the true city.
 
     Args:
@@ -184,7 +202,11 @@ def simple_guesses(
     away = haversine_km(points[:, None], cities.centres[None])
     between = haversine_km(true[:, None], cities.centres[None])
     own = haversine_km(points, true)
-    chance = {"accuracy": 1 / len(cities), "mean_km": away.mean(), "mean_between_km": between.mean()}
+    chance = {
+        "accuracy": 1 / len(cities),
+        "mean_km": away.mean(),
+        "mean_between_km": between.mean(),
+    }
     ceiling = {"accuracy": 1.0, "mean_km": own.mean(), "mean_between_km": 0.0}
     for radius in RADII_KM:
         chance[f"within_{radius:g}"] = (away <= radius).mean()

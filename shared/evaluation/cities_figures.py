@@ -6,6 +6,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from shared.countries import name_of
@@ -49,7 +50,9 @@ def circle_figure(
         away = np.minimum(table_distances(rows.reset_index(drop=True)), 2 * errors[code].value)
         axes.scatter(at.x, at.y, s=9, c=away, cmap="viridis_r", zorder=3)
         _circle(axes, float(errors[code].value), ORANGE, "-")
-        label = f"{errors[code].value:,.0f} km ({errors[code].lower:,.0f} to {errors[code].upper:,.0f})"
+        label = (
+            f"{errors[code].value:,.0f} km ({errors[code].lower:,.0f} to {errors[code].upper:,.0f})"
+        )
         if published_km and code in published_km:
             _circle(axes, published_km[code], BLUE, "--")
             label += f"; published {published_km[code]:,.0f} km"
@@ -58,14 +61,14 @@ def circle_figure(
     return figure
 
 
-def _circle(axes, radius_km: float, colour: str, line: str) -> None:  # noqa: ANN001
+def _circle(axes: Axes, radius_km: float, colour: str, line: str) -> None:
     edge = shapely.Point(0, 0).buffer(radius_km, quad_segs=64).exterior.xy
     axes.plot(*edge, color=colour, linestyle=line, linewidth=1.8, zorder=4)
     if line == "-":
         axes.fill(*edge, color=colour, alpha=0.12, zorder=2)
 
 
-def _frame(axes, shown: gpd.GeoSeries, radius_km: float) -> None:  # noqa: ANN001
+def _frame(axes: Axes, shown: gpd.GeoSeries, radius_km: float) -> None:
     west, south, east, north = shown.total_bounds
     half = MARGIN * max(radius_km, abs(west), abs(south), abs(east), abs(north))
     axes.set(xlim=(-half, half), ylim=(-half, half), xlabel="km", ylabel="km")

@@ -5,7 +5,7 @@ side, the other (restricted geoclip's) drew photos. Their own held-out photos te
 would have been called; the test list, whose places neither has seen, tells how good each is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 
 from shared.data_loader import Pair, read_records
-from shared.evaluation.inputs import truth_of
+from shared.evaluation.inputs import find_checkpoint, truth_of
 from shared.evaluation.predictions import make_predictions
 from shared.training.checkpoint import Checkpoint
 from shared.training.city_clip import group_photos
 from shared.training.images import Bytes
-from shared.training.inputs import PhotoList
+from shared.training.inputs import PhotoList, read_lists
 
 OWN, NEW = "its own held-out photos", "new places (the test list)"
 
@@ -79,6 +79,56 @@ def seen_table(
     rows = np.arange(len(pairs)) if grouped.photos.rows is None else grouped.photos.rows
     shares = model.checkpoint.predict(np.asarray(images[rows[chosen]]))
     return make_predictions(truth, shares, classes)
+
+
+def split_models(dataset: str, folder: Path, twin: str = "") -> dict[str, SplitModel]:
+    """The model and its twin, where there is one, by `"by place"` and `"by photo"`.
+
+    Args:
+        dataset: the data set.
+        folder: of the model.
+        twin: "" for the data set's own, or where another lies (see `find_checkpoint`).
+    """
+    found = {"by place": SplitModel.load("by place", folder)}
+    try:
+        place = find_checkpoint(dataset, twin, "city_clip_by_photo")
+    except FileNotFoundError:
+        if twin:
+            raise
+        return found
+    return {**found, "by photo": SplitModel.load("by photo", place.folder)}
+
+
+def split_tables(
+    models: Mapping[str, SplitModel],
+    dataset: str,
+    test: tuple[Sequence[Pair], Bytes],
+    seed: int,
+    processes: int = 0,
+) -> dict[tuple[str, str], pd.DataFrame]:
+    """Each model's predictions of its own held-out photos and of the test photos.
+
+    Args:
+        models: of `split_models`, of one preprocessing.
+        dataset: the data set that they were trained on.
+        test: the pairs and the photos of the test list.
+        seed: of `read_lists`.
+        processes: how many decode photos side by side; 0: one a processor.
+
+    Returns:
+        Tables by the model's name and `OWN` or `NEW`.
+    """
+    lists = read_lists(dataset, 0, seed)
+    found = {}
+    for name, model in models.items():
+        images = lists.decode(model.checkpoint.preprocessing, dataset, processes)
+        if model.held_out is None:
+            found[name, OWN] = seen_table(model, lists.validation.pairs, images[1])
+        else:
+            pairs = [*lists.train.pairs, *lists.validation.pairs]
+            found[name, OWN] = seen_table(model, pairs, np.concatenate(images), model.held_out)
+        found[name, NEW] = seen_table(model, *test)
+    return found
 
 
 def _cities(model: SplitModel) -> pd.DataFrame:

@@ -44,7 +44,8 @@ def split_by_photo(
 
     Args:
         targets: the photos and their cities; the classes stay the same.
-        train_images, validation_images: of the two lists, whole.
+        train_images: of the training list, whole.
+        validation_images: of the validation list, whole.
         seed: of the draw.
     """
     parts = (targets.train, targets.validation)
