@@ -171,8 +171,8 @@ def _by_places_near() -> pd.DataFrame:
     places = gazetteer().rename(columns={"cc": "country", "admin1": "region"})
     vectors = to_unit_vectors(places[["lat", "lon"]].to_numpy())
     counts = cKDTree(vectors).query_ball_point(vectors, _chord(NEAR_KM), return_length=True)
-    ranked = {"population": np.nan, "size": np.asarray(counts, float), "ranked": BY_PLACES}
-    return places.assign(**ranked)
+    size = np.asarray(counts, dtype=np.float64)
+    return places.assign(population=np.nan, size=size, ranked=BY_PLACES)
 
 
 def _with_people(path: Path) -> pd.DataFrame:

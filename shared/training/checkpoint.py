@@ -231,19 +231,14 @@ class Checkpoint:
 
 def _network(config: Mapping[str, Any], n_outputs: int) -> nn.Module:
     """The network that a config names, with random weights."""
-    kind = config.get("network", {}).get("kind")
-    if kind == CITY_CLIP:  # imported where it is needed: transformers takes seconds to import
-        from shared.training.city_clip_net import network_of
+    if "network" not in config:
+        return build_backbone(config["backbone"], n_outputs)
+    if config["network"]["kind"] == CITY_CLIP:
+        # Imported where it is needed: transformers takes seconds to import.
+        from shared.training.city_clip_net import network_of as city_network_of
 
-        return network_of(config, n_outputs)
-    return build_backbone(config["backbone"], n_outputs)
-
-
-def _network(config: Mapping[str, Any], n_outputs: int) -> nn.Module:
-    """The network that a config names, with random weights."""
-    if "network" in config:
-        return network_of(config, n_outputs)
-    return build_backbone(config["backbone"], n_outputs)
+        return city_network_of(config, n_outputs)
+    return network_of(config, n_outputs)
 
 
 def head_of_config(config: Mapping[str, Any]) -> PointHead | None:

@@ -177,7 +177,8 @@ def city_targets(
     """The classes and photos of a training.
 
     Args:
-        train, validation: the photos.
+        train: the photos to learn from.
+        validation: the photos to choose the best epoch by.
         cities: the table.
         template: see `city_captions`.
         max_km: see `group_photos`.

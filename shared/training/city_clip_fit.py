@@ -1,4 +1,4 @@
-"""Training of the city CLIP, and the trained model: a checkpoint that embeds photos and any text."""
+"""Training of the city CLIP, and the trained model, which embeds photos and any text."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -45,6 +45,7 @@ class CityClipTraining(Training):
         normalisation: Normalisation,
     ) -> None:
         self.net, self.city_settings = [model], settings  # in a list: the base registers it
+        self.pixels = normalisation
         super().__init__(model, objective, settings, normalisation, 1.0)
         self.encoder = encoder
         tokens, mask = encoder.tokens(captions)
@@ -66,7 +67,7 @@ class CityClipTraining(Training):
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """The contrastive loss of the photos and captions of all processes."""
         model = self.net[0]
-        images = self.normalisation.apply(self.augmented(batch))
+        images = self.pixels.apply(self.augmented(batch))
         # Dropout draws from torch's own generator: seeded here, a resumed epoch draws the same.
         torch.manual_seed(self._seed(batch) + 1 + batch.start)
         photos = model.embed_images(images)

@@ -73,11 +73,16 @@ def contrastive_loss(
         if repeats == "mask":
             return _sums(images, texts, groups) - (images * texts).sum() / len(images)
         # The target of an image is spread over the texts of its group: their mean, by linearity.
-        _, rows, counts = torch.unique(groups, return_inverse=True, return_counts=True)
-        totals = texts.new_zeros(len(counts), texts.shape[1]).index_add(0, rows, texts)
-        wanted = (totals / counts[:, None])[rows]
-        own = (images * wanted).sum() / len(images)
-        return _sums(images, texts, None) - own
+        wanted = _group_means(texts, groups)
+        return _sums(images, texts, None) - (images * wanted).sum() / len(images)
+
+
+def _group_means(texts: Tensor, groups: Tensor) -> Tensor:
+    """(N, D) for each row the mean of the texts of its group."""
+    _, rows, counts = torch.unique(groups, return_inverse=True, return_counts=True)
+    totals = texts.new_zeros(len(counts), texts.shape[1]).index_add(0, rows, texts)
+    means: Tensor = (totals / counts[:, None])[rows]
+    return means
 
 
 def _check(images: Tensor, texts: Tensor, groups: Tensor | None, repeats: str) -> None:

@@ -61,7 +61,7 @@ def train_tokenizer(
         single="[CLS] $A [SEP]",
         special_tokens=[(name, SPECIAL.index(name)) for name in ("[CLS]", "[SEP]")],
     )
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=pieces,
         pad_token="[PAD]",
         unk_token="[UNK]",
@@ -134,11 +134,12 @@ def build_text_encoder(
             vocab_size=len(tokenizer),
             max_position_embeddings=length,
             pad_token_id=tokenizer.pad_token_id,
-            **SIZES,
+            **SIZES,  # type: ignore[arg-type]
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return TextEncoder(AutoModel.from_config(config), tokenizer, length, True)
+            network = AutoModel.from_config(config)  # type: ignore[no-untyped-call]
+            return TextEncoder(network, tokenizer, length, True)
     folder = root() / source
     where = str(folder) if folder.is_dir() else source
     pinned = {"revision": revision} if revision and not folder.is_dir() else {}
@@ -158,9 +159,9 @@ def build_text_encoder(
 
 def empty_network(facts: Mapping[str, Any]) -> nn.Module:
     """The network of `TextEncoder.facts`, with random weights."""
-    config = dict(facts["config"])
-    kind = config.pop("model_type")
-    network: nn.Module = AutoModel.from_config(AutoConfig.for_model(kind, **config))
+    told = dict(facts["config"])
+    config = AutoConfig.for_model(told.pop("model_type"), **told)
+    network: nn.Module = AutoModel.from_config(config)  # type: ignore[no-untyped-call]
     return network
 
 
