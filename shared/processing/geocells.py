@@ -133,7 +133,10 @@ class Geocells:
 
     Attributes:
         partition: a class a cell.
-        counts: (K,) training points of each cell, by `partition.label`.
+        counts: (K,) training points of each cell, by `partition.label`. A place on a border, or
+            off the coast at the same distance from two cells, may be named for the other one than
+            it was counted for when cells were made, so that one in hundreds misses the minimum by
+            a point.
         steps: cells after each step, by its name.
     """
 

@@ -4,8 +4,9 @@ Areas are in degrees, `(lon, lat)` inside; points are `(lat, lon)`. The plane is
 projection from the area's middle. It is conformal, so that around each point all directions are
 alike, and it maps circles to circles, so that the neighbours of a Voronoi diagram in it are those
 on the sphere. The borders between them are nearly theirs: in an area of 2,000 km no place lies in
-another region than that of its nearest point if it is nearer to it by 2 km than to the next. There is no antimeridian and no pole in it: areas are cut at meridians before they go in,
-and each piece comes back to the side that it came from.
+another region than that of its nearest point if it is nearer to it by 2 km than to the next.
+There is no antimeridian and no pole in the plane: areas are cut at meridians before they go in, and
+each piece comes back to the side that it came from.
 """
 
 from dataclasses import dataclass
