@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from shared.geo import EARTH_RADIUS_KM, Floats, check_points, to_lat_lon, to_unit_vectors
@@ -56,7 +56,7 @@ class VmfMixture:
         """The number of mixtures, N."""
         return len(self.weights)
 
-    def part(self, rows: slice) -> "VmfMixture":
+    def part(self, rows: slice | NDArray[np.intp]) -> "VmfMixture":
         """Some of the mixtures."""
         return VmfMixture(self.weights[rows], self.means[rows], self.kappas[rows])
 

@@ -10,7 +10,7 @@ from shared.evaluation.predictions import (
     class_probabilities,
     has_classes,
 )
-from shared.evaluation.readout import likeliest_points
+from shared.evaluation.readout import points_of_many
 from shared.geo import Floats, to_lat_lon, to_unit_vectors
 from shared.vmf import VmfMixture, least_distance
 
@@ -43,7 +43,12 @@ def pool_views(
         points = table[["pred_lat", "pred_lon"]].to_numpy(np.float64)
         found = pool_points(points, place)
         if mixture is not None:
-            found = pool_mixture(mixture, place, pooling)
+            is_alone = np.bincount(place)[place] == 1  # a lone view stays as it is
+            found[place[is_alone]] = points[is_alone]
+            rows = np.flatnonzero(~is_alone)
+            if len(rows):
+                several, among = np.unique(place[rows], return_inverse=True)
+                found[several] = pool_mixture(mixture.part(rows), among, pooling)
         firsts = table.groupby("place", sort=True).first().reset_index()
         pointed = firsts.assign(id=firsts["place"], pred_lat=found[:, 0], pred_lon=found[:, 1])
         return _finished(pointed, table)
@@ -119,9 +124,9 @@ def pool_mixture(mixture: VmfMixture, place: NDArray[np.intp], pooling: str) -> 
     for start in range(0, len(ends), PLACES_AT_ONCE):
         stop = ends[start : start + PLACES_AT_ONCE][-1]
         rows = order[0 if start == 0 else ends[start - 1] : stop]
-        views = VmfMixture(mixture.weights[rows], mixture.means[rows], mixture.kappas[rows])
-        pooled = pool_rows(views.on_cells(earth.centres, km2), place[rows] - start, pooling)
-        found.append(likeliest_points(pooled, earth.centres))
+        shares = mixture.part(rows).on_cells(earth.centres, km2)
+        pooled = pool_rows(shares, place[rows] - start, pooling)
+        found.append(points_of_many(pooled, earth.centres))
     return np.concatenate(found)
 
 

@@ -29,6 +29,7 @@ from shared.geo import (
     to_unit_vectors,
 )
 from shared.partitions import Partition
+from shared.vmf import least_distance
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +38,8 @@ STEPS = 50
 STARTS = 3  # best centres
 TOLERANCE = 1e-7  # radians: 0.6 m
 AT_CENTRE = 1e-7  # radians; 2 - 2 a.b of unit vectors tells no less apart
-MOST_FOR_POINT = 500  # classes
+MANY = 1000  # classes
+AT_ONCE = 32  # rows of many classes
 BLOCK = 4_000_000  # of photos x classes at a time: 32 MB a matrix
 
 
@@ -72,10 +74,11 @@ def expected_distance_points(probabilities: ArrayLike, centres: ArrayLike) -> Fl
     return to_lat_lon(np.concatenate(found)) if found else np.empty((0, 2))
 
 
-def likeliest_points(probabilities: ArrayLike, centres: ArrayLike) -> Floats:
-    """As `expected_distance_points`, for many classes: the likeliest alone are looked at.
+def points_of_many(probabilities: ArrayLike, centres: ArrayLike) -> Floats:
+    """As `expected_distance_points`, for thousands of classes, such as cells of the Earth.
 
-    The rest hardly moves the point, and distances between all of them would fill the memory.
+    Distances between all of them would fill the memory: the search begins at the likeliest
+    centres and in the mean direction alone.
 
     Args:
         probabilities: (N, K) probabilities of the classes.
@@ -85,14 +88,20 @@ def likeliest_points(probabilities: ArrayLike, centres: ArrayLike) -> Floats:
         (N, 2) latitudes and longitudes, degrees.
     """
     values, points = np.asarray(probabilities, np.float64), check_points(centres, "centres")
-    if len(points) <= MOST_FOR_POINT:
+    if len(points) <= MANY:
         return expected_distance_points(values, points)
-    order = np.argsort(-values, axis=1, kind="stable")[:, :MOST_FOR_POINT]
-    found = [
-        expected_distance_points(row[best][None], points[best])
-        for row, best in zip(values, order, strict=True)
-    ]
-    return np.concatenate(found) if found else np.empty((0, 2))
+    vectors, found = to_unit_vectors(points), []
+    for start in range(0, len(values), AT_ONCE):
+        shares = values[start : start + AT_ONCE]
+        shares = shares / shares.sum(axis=1, keepdims=True)
+        best = np.argpartition(-shares, STARTS, axis=1)[:, :STARTS]
+        mean = shares @ vectors
+        length = np.linalg.norm(mean, axis=1, keepdims=True)
+        mean = np.where(length > 1e-9, mean / np.maximum(length, 1e-9), vectors[best[:, 0]])
+        starts = [*(vectors[best[:, n]] for n in range(STARTS)), mean]
+        places = np.broadcast_to(vectors, (len(shares), *vectors.shape))
+        found.append(least_distance(places, shares, starts))
+    return to_lat_lon(np.concatenate(found)) if found else np.empty((0, 2))
 
 
 def _medians(values: Floats, vectors: Floats, between: Floats) -> Floats:

@@ -13,7 +13,7 @@ from shared.boundaries import CRS
 from shared.countries import name_of
 from shared.evaluation.cells import CELLS, cell_areas_km2
 from shared.evaluation.credible import class_areas, credible_classes
-from shared.evaluation.readout import likeliest_points
+from shared.evaluation.readout import points_of_many
 from shared.geo import Floats, haversine_km
 from shared.partitions import Partition, world_outlines
 from shared.predict.answers import Area, Guess, Pin
@@ -110,7 +110,7 @@ class Classes:
     def pin(self, probabilities: Floats) -> Pin:
         """The point from which the expected distance to the true place is least."""
         centres = self.partition.centres
-        point = likeliest_points(probabilities[None], centres)[0]
+        point = points_of_many(probabilities[None], centres)[0]
         expected = float(haversine_km(point, centres) @ probabilities / probabilities.sum())
         how = f"least expected distance to the middles of the {self.kind}"
         return Pin(round(float(point[0]), 5), round(float(point[1]), 5), how, round(expected))

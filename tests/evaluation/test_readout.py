@@ -18,8 +18,8 @@ from shared.evaluation.readout import (
     as_countries,
     as_points,
     expected_distance_points,
-    likeliest_points,
     points_as_classes,
+    points_of_many,
 )
 from shared.geo import haversine_km, to_unit_vectors
 from shared.partitions import Partition
@@ -202,12 +202,20 @@ def test_densities_of_views_meet_where_they_agree() -> None:
         assert haversine_km(found[1], paris) < 167
 
 
-def test_of_many_classes_the_likeliest_decide() -> None:
-    centres = np.stack([np.linspace(-80, 80, 600), np.zeros(600)], axis=1)
-    shares = np.full((2, 600), 1e-9)
+def test_points_of_many_classes_are_those_of_few() -> None:
+    centres = np.stack([np.linspace(-80, 80, 1600), np.zeros(1600)], axis=1)
+    shares = np.full((2, 1600), 1e-9)
     shares[0, 100], shares[1, [200, 201, 202]] = 1.0, 1.0
-    found = likeliest_points(shares, centres)
+    found = points_of_many(shares, centres)
     assert found[0] == pytest.approx(centres[100], abs=1e-4)
     assert found[1] == pytest.approx(centres[201], abs=1e-3)
-    few = expected_distance_points(shares[:, :500], centres[:500])
-    assert likeliest_points(shares[:, :500], centres[:500]) == pytest.approx(few)
+    random = np.random.default_rng(3)
+    spread = random.dirichlet(np.full(1600, 0.05), 5)
+    scattered = np.stack([random.uniform(-70, 70, 1600), random.uniform(-180, 180, 1600)], axis=1)
+    exact = expected_distance_points(spread, scattered)
+    found = points_of_many(spread, scattered)
+    costs = [
+        (spread * haversine_km(points[:, None], scattered[None])).sum(axis=1)
+        for points in (found, exact)
+    ]
+    assert costs[0] == pytest.approx(costs[1], rel=2e-3)
