@@ -51,7 +51,7 @@ def spoken(code: str) -> str:
 
 
 def plain_region(name: str, code: str, country: str) -> str:
-    """A region's own name, out of `"Czechia, Hlavni mesto Praha (CZ.010)"`; "" for the country's.
+    """A region's own name, out of `"Czechia, Hlavni mesto Praha (CZ.010)"`.
 
     Args:
         name: of the partition.
@@ -59,10 +59,7 @@ def plain_region(name: str, code: str, country: str) -> str:
         country: its code, "" unknown.
     """
     own = name.removesuffix(f" ({code})")
-    if country:
-        own = own.removeprefix(f"{name_of(country)}, ")
-        return "" if own == name_of(country) else own
-    return own
+    return own.removeprefix(f"{name_of(country)}, ") if country else own
 
 
 def belt_of(lat: float) -> str:

@@ -114,6 +114,7 @@ def test_names_as_they_stand_in_a_sentence() -> None:
     assert spoken("US") == "the United States"
     assert spoken("FR") == "France"
     assert plain_region("United States, California (US.005)", "US.005", "US") == "California"
+    assert plain_region("Mexico, Mexico (MX.014)", "MX.014", "MX") == "Mexico"
     assert plain_region("Monaco (MC.001)", "MC.001", "") == "Monaco"
 
 
