@@ -81,7 +81,7 @@ def region_codes(truth: pd.DataFrame, model: Checkpoint, dataset: str) -> pd.Ser
 
 
 def cell_codes(truth: pd.DataFrame, cells: Partition) -> pd.Series:
-    """The cell (or city) that holds each photo, or is nearest; codes by id, of those with a place."""
+    """The cell or city that holds each photo, or is nearest; codes of those with a place, by id."""
     located = truth[truth[["lat", "lon"]].notna().all(axis=1)]
     labels = cells.label(located[["lat", "lon"]].to_numpy(dtype=np.float64))
     return pd.Series(labels, index=located.index, dtype=object)
