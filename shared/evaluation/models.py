@@ -16,7 +16,7 @@ from shared.training.checkpoint import Checkpoint
 from shared.training.images import Bytes, cache_images
 from shared.vmf import VmfMixture
 
-TASKS = ("country", "region", "coordinates", "grid")
+TASKS = ("country", "region", "coordinates", "grid", "city_clip")
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def region_codes(truth: pd.DataFrame, model: Checkpoint, dataset: str) -> pd.Ser
 
 
 def cell_codes(truth: pd.DataFrame, cells: Partition) -> pd.Series:
-    """The cell that holds each photo, or is nearest; codes by id, of the photos with a place."""
+    """The cell or city that holds each photo, or is nearest; codes of those with a place, by id."""
     located = truth[truth[["lat", "lon"]].notna().all(axis=1)]
     labels = cells.label(located[["lat", "lon"]].to_numpy(dtype=np.float64))
     return pd.Series(labels, index=located.index, dtype=object)
@@ -118,7 +118,7 @@ def predict_photos(
     known = truth.assign(country=truth["code"])
     if task == "region":
         known["code"] = region_codes(truth, model, dataset).reindex(known.index)
-    if task == "grid":
+    if task in ("grid", "city_clip"):
         known["code"] = cell_codes(truth, partition_of(model)).reindex(known.index)
     is_usable = known["code"].notna().to_numpy()
     if task == "coordinates":

@@ -65,24 +65,12 @@ def contrastive_loss(
         ValueError: for other shapes, or another `repeats`.
     """
     _check(image_embeddings, text_embeddings, groups, repeats)
+    own = None if repeats == "negatives" else groups
     with torch.autocast(image_embeddings.device.type, enabled=False):
         images = F.normalize(image_embeddings.float(), dim=1) * scale.float()
         texts = F.normalize(text_embeddings.float(), dim=1)
-        if groups is None or repeats == "negatives":
-            return _sums(images, texts, None) - (images * texts).sum() / len(images)
-        if repeats == "mask":
-            return _sums(images, texts, groups) - (images * texts).sum() / len(images)
-        # The target of an image is spread over the texts of its group: their mean, by linearity.
-        wanted = _group_means(texts, groups)
-        return _sums(images, texts, None) - (images * wanted).sum() / len(images)
-
-
-def _group_means(texts: Tensor, groups: Tensor) -> Tensor:
-    """(N, D) for each row the mean of the texts of its group."""
-    _, rows, counts = torch.unique(groups, return_inverse=True, return_counts=True)
-    totals = texts.new_zeros(len(counts), texts.shape[1]).index_add(0, rows, texts)
-    means: Tensor = (totals / counts[:, None])[rows]
-    return means
+        loss: Tensor = _Loss.apply(images, texts, own, repeats == "mask")
+    return loss
 
 
 def _check(images: Tensor, texts: Tensor, groups: Tensor | None, repeats: str) -> None:
@@ -98,42 +86,66 @@ def _check(images: Tensor, texts: Tensor, groups: Tensor | None, repeats: str) -
         raise ValueError(msg)
 
 
-def _sums(images: Tensor, texts: Tensor, groups: Tensor | None) -> Tensor:
-    """Half the mean of log-sum-exp over the rows, and half that over the columns."""
-    found: Tensor = _LogSumExp.apply(images, texts, groups)
-    return found
+class _Loss(torch.autograd.Function):
+    """The loss of logits `images @ texts.T`: log-sum-exp of rows and columns, minus what is right.
 
-
-class _LogSumExp(torch.autograd.Function):
-    """The mean log-sum-exp of the rows and columns of `images @ texts.T`, halved and added."""
+    What is right of an image is spread over the texts of its group, which by linearity is one dot
+    product with their mean; so it is for texts, since the targets are symmetric.
+    """
 
     @staticmethod
-    def forward(ctx: Any, images: Tensor, texts: Tensor, groups: Tensor | None) -> Tensor:  # noqa: ANN401
+    def forward(
+        ctx: Any,  # noqa: ANN401
+        images: Tensor,
+        texts: Tensor,
+        groups: Tensor | None,
+        is_masked: bool,
+    ) -> Tensor:
         n = len(images)
+        masked, shared = (groups, None) if is_masked else (None, groups)
         rows = images.new_empty(n)
         columns = images.new_full((n,), -torch.inf)
-        for part, logits in _blocks(images, texts, groups):
+        kept = None
+        for part, logits in _blocks(images, texts, masked):
             rows[part] = logits.logsumexp(dim=1)
             columns = torch.logaddexp(columns, logits.logsumexp(dim=0))
-        ctx.save_for_backward(images, texts, rows, columns, groups)
-        return (rows.sum() + columns.sum()) / (2 * n)
+            kept = logits if len(logits) == n else None  # one block: not made again
+        ctx.save_for_backward(images, texts, rows, columns, groups, kept)
+        ctx.is_masked = is_masked
+        right = torch.dot(images.flatten(), _group_means(texts, shared).flatten())
+        return (rows.sum() + columns.sum()) / (2 * n) - right / n
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:  # noqa: ANN401
-        images, texts, rows, columns, groups = ctx.saved_tensors
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:  # noqa: ANN401
+        images, texts, rows, columns, groups, kept = ctx.saved_tensors
+        n = len(images)
+        masked, shared = (groups, None) if ctx.is_masked else (None, groups)
         of_images, of_texts = torch.empty_like(images), torch.zeros_like(texts)
-        factor = gradient / (2 * len(images))
-        for part, logits in _blocks(images, texts, groups):
+        blocks = _blocks(images, texts, masked) if kept is None else [(slice(0, n), kept)]
+        for part, logits in blocks:
             shares = (logits - rows[part, None]).exp_()
-            shares += logits.sub_(columns).exp_()
-            of_images[part] = shares @ texts
+            shares += (logits - columns).exp_()
+            torch.mm(shares, texts, out=of_images[part])
             of_texts.addmm_(shares.T, images[part])
-        return of_images.mul_(factor), of_texts.mul_(factor), None
+        of_images.sub_(_group_means(texts, shared), alpha=2)
+        of_texts.sub_(_group_means(images, shared), alpha=2)
+        factor = gradient / (2 * n)
+        return of_images.mul_(factor), of_texts.mul_(factor), None, None
+
+
+def _group_means(vectors: Tensor, groups: Tensor | None) -> Tensor:
+    """(N, D) for each row the mean of the rows of its group; without groups the row itself."""
+    if groups is None:
+        return vectors
+    _, rows, counts = torch.unique(groups, return_inverse=True, return_counts=True)
+    totals = vectors.new_zeros(len(counts), vectors.shape[1]).index_add(0, rows, vectors)
+    means: Tensor = (totals / counts[:, None])[rows]
+    return means
 
 
 def _blocks(images: Tensor, texts: Tensor, groups: Tensor | None) -> Iterator[tuple[slice, Tensor]]:
-    """Blocks of rows of the similarities; other members of a row's group are at minus infinity."""
+    """Blocks of rows of the logits; other members of a row's group are at minus infinity."""
     n = len(images)
     entries = GPU_BLOCK_ENTRIES if images.is_cuda else BLOCK_ENTRIES
     size = max(1, entries // n)

@@ -1,4 +1,4 @@
-"""A tiny made data set of cities: coloured photos, two views a place, and a table of populations."""
+"""A tiny made data set of cities: coloured photos, two views a place; and their populations."""
 
 from pathlib import Path
 

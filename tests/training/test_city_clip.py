@@ -1,4 +1,4 @@
-"""The city CLIP: captions, classes, text encoder, network, training that goes on, and the folder."""
+"""The city CLIP: captions, classes, text encoder, network, training that goes on, its folder."""
 
 from dataclasses import replace
 from pathlib import Path
