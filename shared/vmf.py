@@ -12,7 +12,6 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import logsumexp
 
 from shared.geo import EARTH_RADIUS_KM, Floats, check_points, to_lat_lon, to_unit_vectors
 
@@ -112,21 +111,27 @@ class VmfMixture:
             msg = f"Expected {len(vectors)} areas above 0, but got {areas.shape}"
             raise ValueError(msg)
         spread = areas / (12 * EARTH_RADIUS_KM**2)  # variance of a square along each axis, rad^2
-        logs = [part._log_density(vectors[None], spread) for part in self._parts()]
-        weighted = np.concatenate(logs) + np.log(areas)
-        found: Floats = np.exp(weighted - logsumexp(weighted, axis=1, keepdims=True))
+        # Cells of one band have one area: what depends on it alone is computed once.
+        kinds, kind = np.unique(spread, return_inverse=True)
+        found = np.zeros((len(self), len(vectors)))
+        for m in range(self.weights.shape[1]):  # a loop, so that no array is larger than (N, K)
+            kappas = 1 / (1 / self.kappas[:, m, None] + kinds)
+            highest = self.weights[:, m, None] * np.exp(log_vmf(0.0, kappas))
+            cosines = self.means[:, m] @ vectors.T
+            found += highest[:, kind] * np.exp(kappas[:, kind] * (np.minimum(cosines, 1.0) - 1))
+        found *= areas
+        found /= found.sum(axis=1, keepdims=True)
         return found
 
-    def _log_density(self, vectors: Floats, spread: ArrayLike = 0.0) -> Floats:
-        """(N, K) at (N or 1, K, 3) unit vectors, each component widened by (K,) variances."""
+    def _log_density(self, vectors: Floats) -> Floats:
+        """(N, K) at (N or 1, K, 3) unit vectors."""
         shape = (len(self), vectors.shape[1])
         found = np.full(shape, -np.inf)
         with np.errstate(divide="ignore"):
             log_weights = np.log(self.weights)
         for m in range(self.weights.shape[1]):  # a loop, so that no array is larger than (N, K)
-            kappas = 1 / (1 / self.kappas[:, m, None] + np.asarray(spread))
             versine = ((vectors - self.means[:, m, None]) ** 2).sum(axis=-1) / 2
-            component = log_vmf(versine, kappas) + log_weights[:, m, None]
+            component = log_vmf(versine, self.kappas[:, m, None]) + log_weights[:, m, None]
             found = np.logaddexp(found, component)
         return found
 
@@ -186,7 +191,9 @@ def _least_distance(mixture: VmfMixture) -> Floats:
     return least_distance(*_quadrature(mixture), starts)
 
 
-def least_distance(places: Floats, shares: Floats, starts: Sequence[Floats]) -> Floats:
+def least_distance(
+    places: Floats, shares: Floats, starts: Sequence[Floats], tolerance: float = TINY
+) -> Floats:
     """The points with the least expected distance to weighted places: their geometric medians.
 
     From the best of some starts, by Weiszfeld's steps on the sphere, each taken only where it
@@ -196,6 +203,7 @@ def least_distance(places: Floats, shares: Floats, starts: Sequence[Floats]) -> 
         places: (N, Q, 3) unit vectors.
         shares: (N, Q) weights, each row sums to 1.
         starts: (N, 3) unit vectors each.
+        tolerance: a step must gain more than this, rad.
 
     Returns:
         (N, 3) unit vectors.
@@ -217,7 +225,7 @@ def least_distance(places: Floats, shares: Floats, starts: Sequence[Floats]) -> 
         weights = (others / np.maximum(angles, HERE)).sum(axis=1, keepdims=True)
         tried = _unit(found + pull / np.maximum(weights, TINY))
         tried_cost = _expected(tried, places, shares)
-        is_better = tried_cost < cost - TINY
+        is_better = tried_cost < cost - tolerance
         if not is_better.any():
             break
         found = np.where(is_better[:, None], tried, found)

@@ -39,6 +39,8 @@ STARTS = 3  # best centres
 TOLERANCE = 1e-7  # radians: 0.6 m
 AT_CENTRE = 1e-7  # radians; 2 - 2 a.b of unit vectors tells no less apart
 MANY = 1000  # classes
+ENOUGH = 0.999  # of the probability is looked at, of many classes
+NEARER = 1e-6  # radians, 6 m: a step of the search must gain so much
 AT_ONCE = 32  # rows of many classes
 BLOCK = 4_000_000  # of photos x classes at a time: 32 MB a matrix
 
@@ -78,7 +80,7 @@ def points_of_many(probabilities: ArrayLike, centres: ArrayLike) -> Floats:
     """As `expected_distance_points`, for thousands of classes, such as cells of the Earth.
 
     Distances between all of them would fill the memory: the search begins at the likeliest
-    centres and in the mean direction alone.
+    centres and in the mean direction alone, and looks at the likeliest that hold 99.9 %.
 
     Args:
         probabilities: (N, K) probabilities of the classes.
@@ -93,14 +95,18 @@ def points_of_many(probabilities: ArrayLike, centres: ArrayLike) -> Floats:
     vectors, found = to_unit_vectors(points), []
     for start in range(0, len(values), AT_ONCE):
         shares = values[start : start + AT_ONCE]
-        shares = shares / shares.sum(axis=1, keepdims=True)
-        best = np.argpartition(-shares, STARTS, axis=1)[:, :STARTS]
-        mean = shares @ vectors
+        order = np.argsort(-shares, axis=1, kind="stable")
+        ranked = np.take_along_axis(shares, order, axis=1)
+        held = ranked.cumsum(axis=1) / shares.sum(axis=1, keepdims=True)
+        n_kept = max(STARTS, int((held < ENOUGH).sum(axis=1).max()) + 1)
+        order, ranked = order[:, :n_kept], ranked[:, :n_kept]
+        ranked = ranked / ranked.sum(axis=1, keepdims=True)
+        places = vectors[order]
+        mean = (ranked[..., None] * places).sum(axis=1)
         length = np.linalg.norm(mean, axis=1, keepdims=True)
-        mean = np.where(length > 1e-9, mean / np.maximum(length, 1e-9), vectors[best[:, 0]])
-        starts = [*(vectors[best[:, n]] for n in range(STARTS)), mean]
-        places = np.broadcast_to(vectors, (len(shares), *vectors.shape))
-        found.append(least_distance(places, shares, starts))
+        mean = np.where(length > 1e-9, mean / np.maximum(length, 1e-9), places[:, 0])
+        starts = [*(places[:, n] for n in range(STARTS)), mean]
+        found.append(least_distance(places, ranked, starts, NEARER))
     return to_lat_lon(np.concatenate(found)) if found else np.empty((0, 2))
 
 

@@ -89,8 +89,8 @@ def test_simple_guesses_are_the_floor_and_the_ceiling(protocol: Protocol) -> Non
 
 def test_photos_far_off_and_of_other_countries_belong_to_no_class(protocol: Protocol) -> None:
     photos = photos_of(["Prague", "Paris"], protocol)
-    photos.loc["photo_0", "lat"] += 1.0  # 111 km north of the city
-    photos.loc["photo_1", "code"] = "AT"
+    photos["lat"] += np.asarray([1.0, 0.0])  # the first is 111 km north of the city
+    photos["code"] = ["CZ", "AT"]
     assert protocol.truth(photos)["code"].tolist() == ["CZ-prague"]
     assert len(protocol.truth(photos, max_km=100.0)) == 0
 
@@ -114,8 +114,8 @@ def test_any_list_of_names_is_scored(protocol: Protocol) -> None:
     model = Words(["here", "there"])
     photos = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     found = name_scores(model, photos, ["there", "here"], ["CZ", "CZ", "FR"])  # type: ignore[arg-type]
-    assert found.loc["CZ"].tolist() == [0.0, 1.0]
-    assert found.loc["FR"].tolist() == [1.0, 0.0]
+    assert list(found.loc["CZ"]) == [0.0, 1.0]
+    assert list(found.loc["FR"]) == [1.0, 0.0]
 
 
 def test_no_published_result_stands_beside_synthetic_photos(protocol: Protocol) -> None:
