@@ -42,9 +42,9 @@ def rows() -> Iterator[Row]:
         return found
 
     ours: dict[str, Loss] = {
-        "as CLIP": lambda: contrastive_loss(*leaves, None, "negatives"),
-        "soft targets": lambda: contrastive_loss(*leaves, groups, "soft"),
-        "repeats masked": lambda: contrastive_loss(*leaves, groups, "mask"),
+        "as CLIP": lambda: contrastive_loss(images, texts, leaves[2], None, "negatives"),
+        "soft targets": lambda: contrastive_loss(images, texts, leaves[2], groups, "soft"),
+        "repeats masked": lambda: contrastive_loss(images, texts, leaves[2], groups, "mask"),
     }
     agree(ours["as CLIP"], theirs, leaves)
     seconds = timed({**ours, "theirs": theirs}, leaves)
