@@ -15,12 +15,14 @@ from typing import Any
 
 import shared
 from shared.manifest import MANIFEST_VARIABLE
-from shared.paths import ROOT_VARIABLE, root, runs_folder
+from shared.paths import ROOT_VARIABLE, root, runs_folder, shown
 from shared.running import state
 from shared.running.console import Console, Outcome
+from shared.running.errors import RunError
 from shared.running.job import Job
-from shared.running.source import Source, modules_used, read_source
+from shared.running.source import Source, read_source
 from shared.running.tree import in_folders
+from shared.source_code import modules_used
 
 STOP_WAIT_S = 5.0
 # transformers asks tqdm for bars that are widgets, which warns where there are none; we want none.
@@ -156,9 +158,18 @@ class Scheduler:
 
 
 def identity_of(name: str, parameters: dict[str, Any]) -> state.Identity:
-    """What a notebook's result depends on now, apart from its inputs."""
+    """What a notebook's result depends on now, apart from its inputs.
+
+    Raises:
+        RunError: a file that it stands on is no Python.
+    """
     source: Source = read_source(root() / f"{name}.ipynb")
-    code = modules_used(source.trees, Path(shared.__file__).parent)
+    try:
+        code = modules_used(source.trees, Path(shared.__file__).parent)
+    except SyntaxError as error:
+        where = shown(Path(error.filename or "?"))
+        msg = f"{where}: expected Python, got {error.msg} in line {error.lineno}."
+        raise RunError(msg) from error
     lock = Path(shared.__file__).parents[1] / state.LOCK_FILE
     if lock.exists():
         code[state.LOCK_FILE] = state.file_digest(lock)

@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,6 @@ from shared.geo import Floats
 from shared.partitions import Partition
 from shared.training.backbones import Normalisation, build_backbone
 from shared.training.batches import let_go
-from shared.training.grid_net import network_of
 from shared.training.heads import PointHead, point_head
 from shared.training.images import Bytes, Preprocessing
 from shared.vmf import VmfMixture
@@ -33,6 +33,12 @@ MODEL, CONFIG, PARTITION = "model.safetensors", "config.json", "partition.parque
 FORMAT = 1
 CLASSES = "classes"  # the kind of head that has some
 CITY_CLIP = "city-clip"  # the kind of network that tells cities by their captions
+GEOCELL = "geocell"  # and of one that tells cells and facts of their surroundings from views
+FROZEN = "shared.training.grid_net"  # a head on a frozen backbone, of either kind of features
+NETWORKS = {
+    CITY_CLIP: "shared.training.city_clip_net",
+    GEOCELL: "shared.training.geocell_net",
+}
 
 
 @dataclass(frozen=True)
@@ -233,12 +239,12 @@ def _network(config: Mapping[str, Any], n_outputs: int) -> nn.Module:
     """The network that a config names, with random weights."""
     if "network" not in config:
         return build_backbone(config["backbone"], n_outputs)
-    if config["network"]["kind"] == CITY_CLIP:
-        # Imported where it is needed: transformers takes seconds to import.
-        from shared.training.city_clip_net import network_of as city_network_of
-
-        return city_network_of(config, n_outputs)
-    return network_of(config, n_outputs)
+    # Imported where it is needed: transformers takes seconds, and a training is known by the code
+    # that it imports.
+    kind = config["network"]["kind"]
+    module = import_module(NETWORKS.get(kind, FROZEN))
+    network: nn.Module = module.network_of(config, n_outputs)
+    return network
 
 
 def head_of_config(config: Mapping[str, Any]) -> PointHead | None:

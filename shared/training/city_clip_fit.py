@@ -76,7 +76,7 @@ def fit_city_clip(
     """
     distributed.start()
     task = _with_origin(city_task, settings)
-    mark = fingerprint(task, settings)
+    mark = fingerprint(task, settings, (train, validation), __name__)
     plan = make_ready(folder, mark, settings.threads, settings.seed)
     if plan == FINISHED:
         return result_of(folder, was_done=True)

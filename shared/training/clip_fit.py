@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from shared.training.fit import (
 )
 from shared.training.model_card import origin_facts
 from shared.training.state import load_state
-from shared.training.writer import STATE
+from shared.training.writer import STATE, targets_digest, training_code
 
 MONITOR = "validation_top1"
 PACKAGES = ("torch", "lightning", "transformers", "tokenizers", "numpy", "opencv-python-headless")
@@ -76,7 +76,7 @@ def fit_clip(
         wandb_mode: see `Tracker`.
     """
     distributed.start()
-    mark = clip_fingerprint(task, settings)
+    mark = clip_fingerprint(task, settings, (train, validation))
     plan = make_ready(folder, mark, settings.threads, settings.seed, clip_facts)
     if plan == FINISHED:
         return result_of(folder, was_done=True, read=clip_facts)
@@ -110,11 +110,8 @@ def fit_clip(
     return result_of(folder, was_done=False, read=clip_facts)
 
 
-def clip_fingerprint(task: ClipTask, settings: ClipSettings) -> str:
+def clip_fingerprint(task: ClipTask, settings: ClipSettings, splits: Sequence[Split]) -> str:
     """A digest of all that decides the result: settings, captions, lists, versions and code."""
-    code = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        code.update(path.read_bytes())
     told = task.source.facts.to_csv() + "\n".join(task.source.places)
     parts = {
         **_task_facts(task),
@@ -122,7 +119,8 @@ def clip_fingerprint(task: ClipTask, settings: ClipSettings) -> str:
         "captions": hashlib.sha256(told.encode()).hexdigest(),
         "choices": [list(task.choices.names), [list(p) for p in task.choices.prompts]],
         "versions": versions(PACKAGES),
-        "code": code.hexdigest(),
+        "targets": targets_digest(splits),
+        "code": training_code([__name__]),
     }
     text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

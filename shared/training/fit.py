@@ -77,7 +77,7 @@ def fit(
         Where the checkpoints are, and the measures of each epoch.
     """
     distributed.start()
-    mark = fingerprint(task, settings)
+    mark = fingerprint(task, settings, (train, validation))
     plan = make_ready(folder, mark, settings.threads, settings.seed)
     if plan == FINISHED:
         return result_of(folder, was_done=True)

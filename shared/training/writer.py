@@ -1,8 +1,9 @@
 """What is written of a training: its fingerprint, its checkpoints and its log."""
 
+import ast
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+import shared
 from shared.partitions import Partition
 from shared.runs import Tracker, commit, versions
+from shared.source_code import modules_used
 from shared.training import distributed
 from shared.training.backbones import UNCHANGED, Normalisation
 from shared.training.batches import Split
@@ -27,7 +30,7 @@ from shared.training.targets import classes_of
 from shared.training.temperature import fit_temperature
 
 STATE = "state.safetensors"
-CARD_CODE = "model_card.py"
+WORDS = ("shared/training/model_card.py",)  # for people: they change no result
 
 
 class Network(Protocol):
@@ -74,12 +77,20 @@ class Task:
         return [] if self.partition is None else self.partition.codes
 
 
-def fingerprint(task: Task, settings: FitSettings) -> str:
-    """A digest of all that decides the result: settings, lists, classes, versions and code."""
-    code = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        if path.name != CARD_CODE:  # words for people change no result
-            code.update(path.read_bytes())
+def fingerprint(
+    task: Task, settings: FitSettings, splits: Sequence[Split], trainer: str = "shared.training.fit"
+) -> str:
+    """A digest of all that decides the result: settings, targets, classes, versions and code.
+
+    Args:
+        task: what is learned.
+        settings: everything else.
+        splits: the photos to learn from, and those to choose the best epoch by.
+        trainer: the module that trains; it, the objective's and the network's modules and what
+            they import count as code.
+    """
+    modules = [trainer, type(task.objective).__module__]
+    modules += [] if task.network is None else [type(task.network).__module__]
     parts = {
         "settings": settings.as_dict(),
         "weights": _digest_of_weights(settings.weights),
@@ -89,11 +100,34 @@ def fingerprint(task: Task, settings: FitSettings) -> str:
         "lists": dict(task.lists),
         "facts": dict(task.facts),
         "network": None if task.network is None else task.network.facts(),
+        "targets": targets_digest(splits),
         "versions": versions(),
-        "code": code.hexdigest(),
+        "code": training_code(modules),
     }
     text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def training_code(modules: Sequence[str]) -> dict[str, str]:
+    """Digests of the files of `shared/training` that modules stand on, by path.
+
+    What other rooms make of photos and lists shows in the targets and the lists' digests.
+    """
+    package = Path(shared.__file__).parent
+    found = modules_used([ast.parse(f"import {name}") for name in modules], package, at_import=True)
+    room = f"{package.name}/training/"
+    return {path: k for path, k in found.items() if path.startswith(room) and path not in WORDS}
+
+
+def targets_digest(splits: Sequence[Split]) -> str:
+    """The sha256 of what is to be learned of each photo, and of which photos."""
+    digest = hashlib.sha256()
+    for split in splits:
+        rows = np.arange(len(split.images)) if split.rows is None else split.rows
+        for part in (split.targets.cpu().numpy(), np.asarray(rows)):
+            digest.update(f"{part.dtype} {part.shape}\n".encode())
+            digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()
 
 
 class Writer:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from shared.running.errors import RunError
-from shared.running.source import modules_used, read_source
+from shared.running.source import read_source
+from shared.source_code import modules_used
 
 
 @pytest.fixture
@@ -54,6 +55,12 @@ def test_imports_are_followed_through_modules_and_relative_ones(package: Path) -
 def test_an_import_inside_a_function_and_a_module_named_in_a_string_count(package: Path) -> None:
     found = used(package, "def f():\n    import shared.geo\nrun(['-m', 'shared.worker'])")
     assert list(found) == ["shared/__init__.py", "shared/geo.py", "shared/worker.py"]
+
+
+def test_at_import_only_what_is_imported_at_once_counts(package: Path) -> None:
+    code = "import shared.geo\ndef f():\n    import shared.worker\nrun(['-m', 'shared.maps.draw'])"
+    found = modules_used([ast.parse(code)], package, at_import=True)
+    assert list(found) == ["shared/__init__.py", "shared/geo.py"]
 
 
 def test_code_counts_and_comments_and_layout_do_not(package: Path) -> None:

@@ -154,12 +154,12 @@ def test_a_frozen_tower_keeps_its_weights(tmp_path: Path) -> None:
 
 
 def test_a_fingerprint_changes_with_the_captions() -> None:
-    task = make_clip_task()
-    mark = clip_fingerprint(task, SETTINGS)
-    assert clip_fingerprint(make_clip_task(), SETTINGS) == mark
+    task, splits = make_clip_task(), clip_splits()
+    mark = clip_fingerprint(task, SETTINGS, splits)
+    assert clip_fingerprint(make_clip_task(), SETTINGS, splits) == mark
     other = replace(task, source=replace(task.source, style=replace(STYLE, chances={})))
-    assert clip_fingerprint(other, SETTINGS) != mark
-    assert clip_fingerprint(task, replace(SETTINGS, warm_up=0.2)) != mark
+    assert clip_fingerprint(other, SETTINGS, splits) != mark
+    assert clip_fingerprint(task, replace(SETTINGS, warm_up=0.2), splits) != mark
 
 
 def test_two_processes_train_as_one_does(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from shared.training.batches import Split
 from shared.training.checkpoint import Checkpoint
 from shared.training.fit import choose_device, choose_precision, fit
 from shared.training.settings import FitSettings
-from shared.training.writer import STATE, Task, fingerprint
+from shared.training.writer import STATE, Task, fingerprint, training_code
 
 Splits = tuple[Split, Split]
 MakeTask = Callable[[], Task]
@@ -132,20 +132,33 @@ def test_other_parameters_start_anew_and_mix_nothing(
     assert mixed.history == pure.history
 
 
-def test_fingerprint_knows_settings_lists_and_classes(
-    make_task: MakeTask, tiny_settings: FitSettings
+def test_fingerprint_knows_settings_lists_classes_and_targets(
+    splits: Splits, make_task: MakeTask, tiny_settings: FitSettings
 ) -> None:
     task = make_task()
     assert task.partition is not None
+    turned = replace(splits[0], targets=splits[0].targets.flip(0))
     marks = {
-        fingerprint(task, tiny_settings),
-        fingerprint(task, replace(tiny_settings, seed=1)),
-        fingerprint(task, replace(tiny_settings, augmentation=Augmentation(crop=False))),
-        fingerprint(replace(task, lists={"5-split-train": "1" * 32}), tiny_settings),
-        fingerprint(replace(task, partition=task.partition.subset(["FR", "CZ"])), tiny_settings),
+        fingerprint(task, tiny_settings, splits),
+        fingerprint(task, replace(tiny_settings, seed=1), splits),
+        fingerprint(task, replace(tiny_settings, augmentation=Augmentation(crop=False)), splits),
+        fingerprint(replace(task, lists={"5-split-train": "1" * 32}), tiny_settings, splits),
+        fingerprint(
+            replace(task, partition=task.partition.subset(["FR", "CZ"])), tiny_settings, splits
+        ),
+        fingerprint(task, tiny_settings, (turned, splits[1])),
+        fingerprint(task, tiny_settings, splits, "shared.training.city_clip_fit"),
     }
-    assert len(marks) == 5
-    assert fingerprint(make_task(), tiny_settings) in marks
+    assert len(marks) == 7
+    assert fingerprint(make_task(), tiny_settings, splits) in marks
+
+
+def test_a_training_is_known_by_the_code_that_it_stands_on_and_no_other() -> None:
+    code = training_code(["shared.training.fit", "shared.training.smoothing"])
+    for used in ("fit", "batches", "smoothing", "sphere", "backbones"):
+        assert f"shared/training/{used}.py" in code
+    for other in ("grid_net", "captions", "city_clip_net", "model_card", "clip_fit"):
+        assert f"shared/training/{other}.py" not in code
 
 
 def test_early_stopping_stops_and_stays_stopped(
