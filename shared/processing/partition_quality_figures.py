@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib import cycler
 from matplotlib.axes import Axes
 
 from shared.geo import Floats
 from shared.processing.partition_quality import RADII_KM, PartitionQuality
+
+# Ten colours, and the same again in dashes.
+LINES = cycler(linestyle=["-", "--"]) * cycler(color=[f"C{number}" for number in range(10)])
 
 
 def draw_oracle_errors(axes: Axes, qualities: Sequence[PartitionQuality]) -> None:
@@ -16,6 +20,7 @@ def draw_oracle_errors(axes: Axes, qualities: Sequence[PartitionQuality]) -> Non
         axes: where to draw; x is the distance, km, logarithmic.
         qualities: the partitions to compare.
     """
+    axes.set_prop_cycle(LINES)
     for quality in qualities:
         _step(axes, quality.photos["oracle_km"].to_numpy(), quality.name)
     for radius in RADII_KM:
@@ -32,6 +37,7 @@ def draw_evenness(axes: Axes, qualities: Sequence[PartitionQuality]) -> None:
         axes: where to draw; x is the number of classes, the largest first, logarithmic.
         qualities: the partitions to compare.
     """
+    axes.set_prop_cycle(LINES)
     for quality in qualities:
         counts = np.sort(quality.classes.loc[quality.classes["is_known"], "train"])[::-1]
         share = np.cumsum(counts) / counts.sum()
@@ -48,6 +54,7 @@ def draw_areas(axes: Axes, qualities: Sequence[PartitionQuality]) -> None:
         axes: where to draw; x is the area, km2, logarithmic.
         qualities: the partitions to compare; those without polygons are passed over.
     """
+    axes.set_prop_cycle(LINES)
     for quality in qualities:
         areas = quality.classes.loc[quality.classes["is_known"], "area_km2"].dropna().to_numpy()
         if len(areas):
