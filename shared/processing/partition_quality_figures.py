@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib import cycler
+from cycler import cycler
 from matplotlib.axes import Axes
 
 from shared.geo import Floats
