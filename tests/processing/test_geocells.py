@@ -180,6 +180,15 @@ def test_random_points_on_land_belong_to_the_nearest_cluster() -> None:
     assert (cells_of(np.asarray(parts, dtype=object), points) == 1).all()
 
 
+def test_random_points_are_drawn_on_islands_on_the_two_sides_of_the_antimeridian() -> None:
+    tiny = [shapely.box(179.99, -17, 180, -16.99), shapely.box(-180, -17, -179.99, -16.98)]
+    points = random_points(np.asarray([shapely.multipolygons(tiny)], dtype=object), 300, 0)
+    is_east = points[:, 1] < 0
+    # The island beyond the seam is twice as large.
+    assert is_east.mean() == pytest.approx(2 / 3, abs=0.1)
+    assert (np.abs(points[:, 1]) >= 179.99).all()
+
+
 def test_the_plane_keeps_distances_from_its_middle_by_the_tangent_of_half_the_arc() -> None:
     plane = Plane((47.0, 179.0))
     points = np.array([[47.0, 179.0], [57.0, 179.0], [10.0, -160.0], [-60.0, 30.0]])
