@@ -337,6 +337,32 @@ def test_counties_of_a_file_are_where_cells_begin() -> None:
     assert bounds == [(0, 0, 2, 1, 12), (2, 0, 3, 1, 6), (3, 0, 4, 1, 7)]
 
 
+def test_counties_of_one_region_leave_the_other_regions_as_they_are() -> None:
+    counties = _partition(_areas((0, 0, 1, 1), (1, 0, 2, 1)))
+    regions = _areas((0, 0, 2, 1), (2, 0, 4, 1), (4, 0, 6, 1), countries="FR FR DE")
+    points = [[0.5, 0.5], [0.5, 3], [0.5, 5]]
+    areas = administrative_areas(_partition(regions), points, finer=counties)
+    west = shapely.bounds(areas.shapes)[:, 0].tolist()
+    assert west == [0, 1, 2, 4]
+    assert areas.countries == ["FR", "FR", "FR", "DE"]
+    assert areas.regions == ["region 0", "region 0", "region 1", "region 2"]
+
+
+def test_counties_are_taken_where_regions_are_drawn_from_places() -> None:
+    table = gpd.GeoDataFrame(
+        {"code": ["A", "B"], "name": ["A", "B"], "lat": 2.0, "lon": [1.0, 5.0], "country": "FR"},
+        geometry=[shapely.Point(1, 2), shapely.Point(5, 2)],
+        crs=4326,
+    )
+    outline = gpd.GeoDataFrame({"code": ["FR"]}, geometry=[shapely.box(0, 0, 6, 4)], crs=4326)
+    counties = _partition(_areas((0, 0, 3, 2), (0, 2, 3, 4)))
+    areas = administrative_areas(
+        Partition("regions", table), [[1, 1]], outline, finer=counties, gap_deg=0
+    )
+    # The west is two counties, and the east, which has none in the file, stays one region.
+    assert areas.regions == ["A", "A", "B"]
+
+
 def test_a_hole_is_filled_and_a_sliver_goes_to_its_neighbour_with_their_places() -> None:
     # A ring of places round a few in the middle, and a cluster beside it.
     angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
