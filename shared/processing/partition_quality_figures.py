@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
+from matplotlib.colors import TABLEAU_COLORS
 
 from shared.geo import Floats
 from shared.processing.partition_quality import RADII_KM, PartitionQuality
 
 # Ten colours, and the same again in dashes.
-LINES = cycler(linestyle=["-", "--"]) * cycler(color=[f"C{number}" for number in range(10)])
+LINES = cycler(linestyle=["-", "--"]) * cycler(color=list(TABLEAU_COLORS))
 
 
 def draw_oracle_errors(axes: Axes, qualities: Sequence[PartitionQuality]) -> None:
@@ -48,11 +49,11 @@ def draw_evenness(axes: Axes, qualities: Sequence[PartitionQuality]) -> None:
 
 
 def draw_areas(axes: Axes, qualities: Sequence[PartitionQuality]) -> None:
-    """The share of known classes up to an area, a curve for each partition with polygons.
+    """The share of known classes up to an area, a curve for each partition whose areas are known.
 
     Args:
         axes: where to draw; x is the area, km2, logarithmic.
-        qualities: the partitions to compare; those without polygons are passed over.
+        qualities: the partitions to compare; those without areas are passed over.
     """
     axes.set_prop_cycle(LINES)
     for quality in qualities:
