@@ -68,8 +68,7 @@ class GeocellSettings:
         rest: what becomes of cells above the maximum in which no trial finds clusters: `"halve"`,
             they are cut where half of their points lie to either side, along the points' Voronoi
             borders, until they have the maximum at most; or `"leave"`, as published. One place with
-            more points than the maximum, and islands that cannot be parted so that all have the
-            minimum, stay.
+            more points than the maximum stays, and what no cut parts so that all have the minimum.
     """
 
     minimum: int
