@@ -6,6 +6,8 @@ alone, with the published bounds (30 to 60) and the fast choice, and is asked to
 minutes on two cores. What is compared is one step, on a sample of the cells that are too large:
 their clusters and parts. Straightforward are OPTICS on a matrix of great-circle distances, a
 Voronoi region clipped to the cell for each of its places, and a union of these for each cluster.
+A third row makes the cells of a tenth of the places with HDBSCAN and with the published OPTICS, and
+tells how far off the right cell is from places that neither saw.
 """
 
 import time
@@ -13,6 +15,7 @@ from collections.abc import Iterator
 from statistics import median
 
 import numpy as np
+import pandas as pd
 import shapely
 from sklearn.cluster import OPTICS
 from sklearn.metrics.pairwise import haversine_distances
@@ -21,14 +24,17 @@ from benchmarks.bench_regions import _partition
 from benchmarks.table import Row, scale
 from shared.gazetteer import gazetteer
 from shared.geo import Floats
+from shared.partitions import Partition
 from shared.processing.geocells import make_geocells, preset
 from shared.processing.geocells_areas import Areas, administrative_areas
-from shared.processing.geocells_cluster import found_groups
+from shared.processing.geocells_cluster import METHODS, found_groups
 from shared.processing.geocells_split import Cell, split_cell
+from shared.processing.partition_quality import partition_quality
 
 N_POINTS = 100_000
 MOST_S = 120.0
 N_CELLS = 5
+N_UNSEEN = 5_000
 MOST_POINTS = 2_000  # of a cell that is compared: OPTICS takes a matrix of them
 ROUNDS = 3
 TARGET = 5.0
@@ -38,7 +44,8 @@ def rows() -> Iterator[Row]:
     """The whole in seconds; and the median of interleaved rounds of one step."""
     n_points = max(5_000, int(N_POINTS * scale()))
     places = gazetteer()[["lat", "lon"]].to_numpy(dtype=float)
-    points = places[np.random.default_rng(0).permutation(len(places))[:n_points]]
+    places = places[np.random.default_rng(0).permutation(len(places))]
+    points = places[:n_points]
     regions, name = _partition()
     start = time.perf_counter()
     areas = administrative_areas(regions, points)
@@ -53,6 +60,29 @@ def rows() -> Iterator[Row]:
         whole_s <= MOST_S,
     )
     yield _one_step(areas, np.unique(points, axis=0))
+    yield _methods(regions, points[: n_points // 10], places[n_points:][:N_UNSEEN])
+
+
+def _methods(regions: Partition, points: Floats, unseen_places: Floats) -> Row:
+    areas = administrative_areas(regions, points)
+    known = pd.DataFrame(points, columns=["lat", "lon"])
+    unseen = pd.DataFrame(unseen_places, columns=["lat", "lon"])
+    seconds, told = [], []
+    for method in METHODS:
+        start = time.perf_counter()
+        cells = make_geocells(points, areas, preset("pigeon", len(points), method))
+        seconds.append(time.perf_counter() - start)
+        quality = partition_quality(cells.partition, known, unseen, with_areas=False).summary()
+        told.append(f"{len(cells.counts):,} cells, {quality['oracle median, km']:.0f} km off")
+    ratio = seconds[1] / seconds[0]
+    return Row(
+        f"cells of {len(points):,} places by HDBSCAN ({told[0]}), not OPTICS ({told[1]})",
+        f"{seconds[0]:.1f} s",
+        f"{seconds[1]:.1f} s",
+        ratio,
+        "at least 1",
+        ratio >= 1,
+    )
 
 
 def _one_step(areas: Areas, places: Floats) -> Row:

@@ -6,8 +6,10 @@ above the maximum is split where its points cluster, along the Voronoi borders o
 
 Unlike the published code, all is done on the sphere (`geocells_plane` says how), and a cell that is
 split is always shared out among all its points: parts that come off go to a neighbour with their
-points, so that cells neither overlap nor leave gaps. The result depends on the points alone, not
-on their order.
+points, so that cells neither overlap nor leave gaps. What is still above the maximum when no more
+clusters are found is halved, where the published code leaves it (`GeocellSettings.rest`). Borders
+of countries are never crossed, so that a country with fewer points than the minimum is one small
+cell. The result depends on the points alone, not on their order.
 """
 
 import logging
@@ -32,8 +34,8 @@ from shared.processing.geocells_cluster import (
     METHODS,
     OPTICS_NAME,
     Trial,
-    divided,
     found_groups,
+    halved,
 )
 from shared.processing.geocells_merge import merged_groups
 from shared.processing.geocells_split import Cell, split_cell
@@ -41,6 +43,8 @@ from shared.processing.geocells_split import Cell, split_cell
 logger = logging.getLogger(__name__)
 
 CENTRES = ("mean", "median", "centroid")
+HALVE, LEAVE = "halve", "leave"
+REST = (HALVE, LEAVE)
 MEDIAN_STEPS = 100
 MEDIAN_CLOSE = 1e-10  # of a radius: under a millimetre
 HDBSCAN_TRIALS = (
@@ -61,15 +65,17 @@ class GeocellSettings:
         trials: how clusters are looked for, one after the other.
         centre: the point of a cell: the `"mean"` of its training points on the sphere, their
             geometric `"median"`, or the `"centroid"` of its area.
-        divide_rest: whether cells above the maximum without clusters are divided by k-means. The
-            published method leaves them.
+        rest: what becomes of cells above the maximum in which no trial finds clusters: `"halve"`,
+            they are cut where half of their points lie to either side, along the points' Voronoi
+            borders, until they have the maximum at most; or `"leave"`, as published. One place with
+            more points than the maximum stays, and what no cut parts so that all have the minimum.
     """
 
     minimum: int
     maximum: int
     trials: Sequence[Trial] = HDBSCAN_TRIALS
     centre: str = "mean"
-    divide_rest: bool = False
+    rest: str = HALVE
 
     def __post_init__(self) -> None:
         """Hold the settings to their ranges.
@@ -77,10 +83,11 @@ class GeocellSettings:
         Raises:
             ValueError: when one is out of range.
         """
-        if not 1 <= self.minimum <= self.maximum or self.centre not in CENTRES:
+        is_known = self.centre in CENTRES and self.rest in REST
+        if not 1 <= self.minimum <= self.maximum or not is_known:
             msg = (
-                f"Expected 1 <= minimum <= maximum and a centre of {CENTRES}, but got "
-                f"{self.minimum}, {self.maximum} and {self.centre!r}"
+                f"Expected 1 <= minimum <= maximum, a centre of {CENTRES} and a rest of {REST}, "
+                f"but got {self.minimum}, {self.maximum}, {self.centre!r} and {self.rest!r}"
             )
             raise ValueError(msg)
 
@@ -89,7 +96,7 @@ def _optics(*pairs: tuple[int, float]) -> tuple[Trial, ...]:
     return tuple(Trial(OPTICS_NAME, samples, xi) for samples, xi in pairs)
 
 
-# As published, in the papers and the released configuration.
+# As published, in the papers and the released configuration; which leave the rest (`LEAVE`).
 PRESETS = {
     "pigeon": GeocellSettings(30, 60, _optics((8, 0.05), (10, 0.025), (15, 0.015))),
     "pigeotto": GeocellSettings(1000, 2000, _optics((300, 0.05), (400, 0.005), (1000, 0.0001))),
@@ -176,9 +183,9 @@ def make_geocells(
     for number, trial in enumerate(settings.trials):
         made = _split_all(made, places, weights, settings, trial)
         steps[f"{trial.method} {number + 1}"] = len(made)
-    if settings.divide_rest:
+    if settings.rest == HALVE:
         made = _split_all(made, places, weights, settings, None)
-        steps["k-means"] = len(made)
+        steps["halved"] = len(made)
     partition = _partition(made, settings, places, weights, name)
     labels = partition.index_of(partition.label(places))
     final = np.bincount(labels, weights, minlength=len(partition)).astype(np.int64)
@@ -211,29 +218,42 @@ def _split_all(
     settings: GeocellSettings,
     trial: Trial | None,
 ) -> list[Owned]:
-    """Split what is above the maximum, and what comes of it, until nothing more is found."""
+    """Split what is above the maximum, and what comes of it, until nothing more is found.
+
+    `trial` None halves instead of looking for clusters.
+    """
     done: list[Owned] = []
-    what = trial.method if trial else "k-means"
+    what = trial.method if trial else "halves"
     waiting = list(cells)
     with tqdm(desc=what, unit="cell", delay=2) as bar:
         while waiting:
             cell, owner = waiting.pop()
-            points = weights[cell.rows]
             parts = [cell]
-            if points.sum() > settings.maximum and len(cell.rows) > 1:
-                own = places[cell.rows]
-                groups = (
-                    divided(own, points, settings.maximum)
-                    if trial is None
-                    else found_groups(own, points, trial, settings.minimum)
-                )
-                parts = split_cell(cell, places, weights, groups, settings.minimum)
+            if weights[cell.rows].sum() > settings.maximum:
+                parts = _parts(cell, places, weights, settings.minimum, trial)
             if len(parts) == 1:
                 done.append((cell, owner))
                 bar.update()
             else:
                 waiting += [(part, owner) for part in parts]
     return done
+
+
+def _parts(
+    cell: Cell, places: Floats, weights: NDArray[np.int64], minimum: int, trial: Trial | None
+) -> list[Cell]:
+    """The parts of a cell by its clusters, or its halves; the cell alone where there are none."""
+    own, points = places[cell.rows], weights[cell.rows]
+    if trial is not None:
+        return split_cell(cell, places, weights, found_groups(own, points, trial, minimum), minimum)
+    for axis in (
+        0,
+        1,
+    ):  # across, where the halves along would come off in pieces that are too small
+        parts = split_cell(cell, places, weights, halved(own, points, axis), minimum)
+        if len(parts) > 1:
+            return parts
+    return [cell]
 
 
 def _partition(

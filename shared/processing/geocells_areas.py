@@ -79,8 +79,8 @@ def administrative_areas(
         regions: first-level regions, with outlines or with the places that lie in them.
         points: (N, 2) latitudes and longitudes, degrees: the training places.
         outlines: countries, `code` and `geometry`: what regions without outlines are drawn in.
-        finer: second-level areas with outlines, each of which is put in the region that holds its
-            middle; or None.
+        finer: second-level areas with outlines, for some countries or all; each stands in the
+            region that holds its middle, and regions that hold none stay as they are; or None.
         gap_deg: gaps between outlines that are narrower are closed, degrees; 0 leaves them.
 
     Raises:
@@ -90,7 +90,7 @@ def administrative_areas(
     array = check_points(points).reshape(-1, 2)
     has_outline = shapely.get_dimensions(regions.table.geometry.to_numpy()) == 2
     if has_outline.all():
-        areas = _of_partition(regions, finer)
+        areas = Areas(regions.table.geometry.to_numpy(), regions.countries, regions.names)
     elif outlines is None:
         msg = (
             f"Expected outlines of countries to draw {int((~has_outline).sum())} regions in that "
@@ -99,6 +99,8 @@ def administrative_areas(
         raise ValueError(msg)
     else:
         areas = _drawn(regions, outlines, array)
+    if finer is not None:
+        areas = _refined(areas, finer)
     seen = set(np.asarray(areas.countries, dtype=object)[areas.label(array)])
     rows = [row for row, country in enumerate(areas.countries) if country in seen]
     if not rows:
@@ -107,17 +109,19 @@ def administrative_areas(
     return _cleaned(areas.subset(rows), gap_deg)
 
 
-def _of_partition(regions: Partition, finer: Partition | None) -> Areas:
-    shapes = regions.table.geometry.to_numpy()
-    if finer is None:
-        return Areas(shapes, regions.countries, regions.names)
-    own = finer.table.geometry.to_numpy()
-    rows = regions.index_of(regions.label(finer.inner))
-    known = [
-        code or regions.countries[row]
+def _refined(areas: Areas, finer: Partition) -> Areas:
+    """Finer areas in the place of the regions that they lie in, and the other regions."""
+    rows = areas.label(finer.inner)
+    kept = areas.subset(np.setdiff1d(np.arange(len(areas)), rows))
+    codes = [
+        code or areas.countries[row]
         for code, row in zip(finer.countries, rows.tolist(), strict=True)
     ]
-    return Areas(own, known, [regions.names[row] for row in rows])
+    return Areas(
+        np.concatenate([finer.table.geometry.to_numpy(), kept.shapes]),
+        codes + kept.countries,
+        [areas.regions[row] for row in rows] + kept.regions,
+    )
 
 
 def _cleaned(areas: Areas, gap_deg: float) -> Areas:

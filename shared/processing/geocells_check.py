@@ -65,9 +65,11 @@ def random_points(shapes: Shapes, count: int, seed: int) -> Floats:
         ValueError: when an area holds none of many points of its bounds.
     """
     draw = np.random.default_rng(seed)
-    size = areas_km2(shapes)
-    owner = np.sort(draw.choice(len(shapes), count, p=size / size.sum()))
-    bounds = shapely.bounds(shapes)[owner]
+    # By parts: the bounds of islands on the two sides of the antimeridian go round the Earth.
+    parts = shapely.get_parts(shapes)
+    size = areas_km2(parts)
+    owner = np.sort(draw.choice(len(parts), count, p=size / size.sum()))
+    bounds = shapely.bounds(parts)[owner]
     low, high = np.sin(np.radians(bounds[:, 1])), np.sin(np.radians(bounds[:, 3]))
     points = np.empty((count, 2))
     waiting = np.arange(count)
@@ -77,7 +79,7 @@ def random_points(shapes: Shapes, count: int, seed: int) -> Floats:
         points[waiting, 0] = np.degrees(np.arcsin(np.clip(height, -1, 1)))
         west, east = bounds[waiting, 0], bounds[waiting, 2]
         points[waiting, 1] = west + chance[:, 1] * (east - west)
-        held = shapely.intersects_xy(shapes[owner[waiting]], points[waiting, 1], points[waiting, 0])
+        held = shapely.intersects_xy(parts[owner[waiting]], points[waiting, 1], points[waiting, 0])
         waiting = waiting[~held]
         if not len(waiting):
             return points

@@ -1,20 +1,22 @@
 """Clusters of places on the sphere: OPTICS as published, HDBSCAN as the fast choice.
 
 Degrees `(lat, lon)`. Both run on unit vectors with Euclidean distances: chords grow with arcs, so
-that the clusters are those of great-circle distances, at a fraction of the time.
+that the clusters are those of great-circle distances, at a fraction of the time. What has no
+clusters can be cut in two halves.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import HDBSCAN, OPTICS, KMeans
+from sklearn.cluster import HDBSCAN, OPTICS
 
 from shared.geo import Floats, NearestPlaces, to_unit_vectors
 
 OPTICS_NAME, HDBSCAN_NAME = "optics", "hdbscan"
 METHODS = (HDBSCAN_NAME, OPTICS_NAME)
 NOISE = -1
+AXIS_DECIMALS = 12  # along an axis, in radii: places nearer than 6 micrometres count as level
 
 Labels = NDArray[np.intp]
 
@@ -66,23 +68,33 @@ def found_groups(places: Floats, weights: NDArray[np.int64], trial: Trial, minim
     return _numbered(labels)
 
 
-def divided(places: Floats, weights: NDArray[np.int64], maximum: int) -> Labels:
-    """Groups of at most about the maximum of points, by k-means: for what has no clusters.
+def halved(places: Floats, weights: NDArray[np.int64], axis: int = 0) -> Labels:
+    """Two groups with as many points each as can be: the last resort for what has no clusters.
+
+    The cut is at the middle of the points along one of their principal axes on the sphere. With
+    more than the maximum of points, and a maximum of at least twice the minimum, both halves have
+    the minimum, unless one place alone holds too many.
 
     Args:
         places: (N, 2) latitudes and longitudes, degrees, each once.
         weights: (N,) points at each place.
-        maximum: points of a group; as places lie, one may have more.
+        axis: 0, along which they spread most, or 1, across it.
 
     Returns:
-        (N,) groups.
+        (N,) groups, numbered from 0 in the order of their first place; one group for one place.
     """
-    n_groups = min(int(np.ceil(weights.sum() / maximum)), len(places))
-    if n_groups < 2:
+    if len(places) < 2:
         return np.zeros(len(places), dtype=np.intp)
-    start = _spread(places, n_groups)
-    means = KMeans(n_groups, init=start, n_init=1, max_iter=50, algorithm="lloyd")
-    return _numbered(means.fit_predict(to_unit_vectors(places), sample_weight=weights))
+    vectors = to_unit_vectors(places)
+    apart = vectors - np.average(vectors, axis=0, weights=weights)
+    axes = np.linalg.svd(apart * np.sqrt(weights)[:, None], full_matrices=False)[2]
+    ahead = axes[axis] * np.sign(axes[axis][np.argmax(np.abs(axes[axis]))])
+    order = np.argsort(np.round(vectors @ ahead, AXIS_DECIMALS), kind="stable")
+    before = np.cumsum(weights[order])
+    cut = int(np.argmin(np.abs(before[:-1] - before[-1] / 2))) + 1
+    labels = np.ones(len(places), dtype=np.intp)
+    labels[order[:cut]] = 0
+    return _numbered(labels)
 
 
 def clusters(places: Floats, trial: Trial, minimum: int) -> Labels:
@@ -111,14 +123,6 @@ def clusters(places: Floats, trial: Trial, minimum: int) -> Labels:
             copy=True,
         ).fit_predict(vectors)
     return np.asarray(found, dtype=np.intp)
-
-
-def _spread(places: Floats, count: int) -> Floats:
-    """(count, 3) places to begin k-means with: spread along the longer side of the area."""
-    vectors = to_unit_vectors(places)
-    axis = np.linalg.svd(vectors - vectors.mean(axis=0), full_matrices=False)[2][0]
-    along = np.argsort(np.round(vectors @ (axis * np.sign(axis[np.argmax(np.abs(axis))])), 12))
-    return vectors[along[(np.arange(count) * 2 + 1) * len(places) // (2 * count)]]
 
 
 def _numbered(labels: Labels) -> Labels:

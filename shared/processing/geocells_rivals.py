@@ -1,9 +1,11 @@
 """Plainer ways to divide the Earth by its points, to hold geocells against.
 
-Degrees `(lat, lon)`. A quadtree of latitudes and longitudes (as PlaNet's cells and PIGEON's naive
-ablation), k-means on the sphere, and Uber's H3 hexagons. Only cells with training points are
+Degrees `(lat, lon)`. Boxes that are halved (PIGEON's naive cells) or quartered (a quadtree, as
+PlaNet's cells), k-means on the sphere, and Uber's H3 hexagons. Only cells with training points are
 classes: any other point belongs to the nearest of them.
 """
+
+from collections.abc import Callable
 
 import geopandas as gpd
 import h3  # type: ignore[import-untyped]  # no stubs
@@ -18,7 +20,8 @@ from shared.boundaries import CRS
 from shared.geo import Floats, check_points, to_lat_lon, to_unit_vectors
 from shared.partitions import COLUMNS, Partition
 
-FINEST_DEG = 1e-4  # a box of a quadtree is not halved below this
+FINEST_DEG = 1e-4  # a box that is lower than this is not cut
+WORLD = (-90.0, -180.0, 90.0, 180.0)  # south, west, north, east, degrees
 FINEST_H3 = 9
 
 
@@ -28,34 +31,82 @@ def quadtree_partition(points: ArrayLike, maximum: int) -> Partition:
     Args:
         points: (N, 2) latitudes and longitudes, degrees.
         maximum: points of a box; more only where they lie within `FINEST_DEG`.
+
+    Raises:
+        ValueError: when there are no points, or the maximum is below 1.
     """
+    return _boxes_partition("quadtree", points, maximum, _quarters)
+
+
+def naive_cells(points: ArrayLike, maximum: int) -> Partition:
+    """Boxes that are halved until none holds more than the maximum of points.
+
+    The cut is at the middle of the longer side, in degrees, beginning with the whole map: what
+    PIGEON's ablation calls naive geocells. No border and no cluster plays a part, and there is no
+    minimum.
+
+    Args:
+        points: (N, 2) latitudes and longitudes, degrees.
+        maximum: points of a box; more only where they lie within `FINEST_DEG`.
+
+    Raises:
+        ValueError: when there are no points, or the maximum is below 1.
+    """
+    return _boxes_partition("naive", points, maximum, _halves)
+
+
+Box = tuple[float, float, float, float]  # south, west, north, east, degrees
+
+
+def _halves(box: Box) -> list[Box]:
+    south, west, north, east = box
+    if east - west >= north - south:
+        lon = (west + east) / 2
+        return [(south, west, north, lon), (south, lon, north, east)]
+    lat = (south + north) / 2
+    return [(south, west, lat, east), (lat, west, north, east)]
+
+
+def _quarters(box: Box) -> list[Box]:
+    south, west, north, east = box
+    lat, lon = (south + north) / 2, (west + east) / 2
+    rows, columns = [(south, lat), (lat, north)], [(west, lon), (lon, east)]
+    return [(low, left, high, right) for low, high in rows for left, right in columns]
+
+
+def _boxes_partition(
+    name: str, points: ArrayLike, maximum: int, cut: Callable[[Box], list[Box]]
+) -> Partition:
+    """The boxes with points that cutting the map leaves, from the south and west."""
     array = _some(points)
-    waiting: list[tuple[NDArray[np.intp], tuple[float, float, float, float]]] = [
-        (np.arange(len(array)), (-90.0, -180.0, 90.0, 180.0))
-    ]
-    boxes = []
+    if maximum < 1:
+        msg = f"Expected a maximum of at least 1 point a box, but got {maximum}"
+        raise ValueError(msg)
+    waiting: list[tuple[NDArray[np.intp], Box]] = [(np.arange(len(array)), WORLD)]
+    boxes: list[Box] = []
     while waiting:
-        rows, (south, west, north, east) = waiting.pop()
-        if len(rows) <= maximum or north - south < FINEST_DEG:
-            boxes.append((south, west, north, east))
+        rows, box = waiting.pop()
+        if len(rows) <= maximum or box[2] - box[0] < FINEST_DEG:
+            boxes.append(box)
             continue
-        lat, lon = (south + north) / 2, (west + east) / 2
-        is_north, is_east = array[rows, 0] >= lat, array[rows, 1] >= lon
-        for up in (False, True):
-            for right in (False, True):
-                held = rows[(is_north == up) & (is_east == right)]
-                part = (
-                    lat if up else south,
-                    lon if right else west,
-                    north if up else lat,
-                    east if right else lon,
-                )
-                if len(held):
-                    waiting.append((held, part))
+        parts = cut(box)
+        owner = _box_of(array[rows], parts)
+        for number, part in enumerate(parts):
+            held = rows[owner == number]
+            if len(held):
+                waiting.append((held, part))
     boxes.sort()
     shapes = [shapely.box(west, south, east, north) for south, west, north, east in boxes]
     centres = [((s + n) / 2, (w + e) / 2) for s, w, n, e in boxes]
-    return _partition("quadtree", np.asarray(centres), np.asarray(shapes, dtype=object))
+    return _partition(name, np.asarray(centres), np.asarray(shapes, dtype=object))
+
+
+def _box_of(points: Floats, boxes: list[Box]) -> NDArray[np.intp]:
+    """(N,) the last of the boxes, sorted from the south and west, that holds each point."""
+    corners = np.asarray([box[:2] for box in boxes])
+    held = np.all(points[:, None] >= corners, axis=2)
+    owner: NDArray[np.intp] = len(boxes) - 1 - held[:, ::-1].argmax(axis=1)
+    return owner
 
 
 def k_means_partition(points: ArrayLike, count: int, seed: int = 0) -> Partition:

@@ -7,18 +7,12 @@ with one point a class. Degrees `(lat, lon)`, kilometres, square kilometres.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-import shapely
 from numpy.typing import ArrayLike, NDArray
 
-from shared.areas import areas_km2
-from shared.boundaries import world_outlines
-from shared.gazetteer import nearest_places
 from shared.geo import (
-    EARTH_RADIUS_KM,
     Floats,
     NearestPlaces,
     check_points,
@@ -28,11 +22,8 @@ from shared.geo import (
     to_unit_vectors,
 )
 from shared.partitions import Partition
-from shared.polygon_index import PolygonIndex
-from shared.processing.partition_quality_shape import compactness
+from shared.processing.partition_quality_shape import class_areas_km2, compactness
 
-LAND_POINTS = 1_000_000
-SAME_PLACE_KM = 1e-6
 CENTRES = ("photos", "own", "inner")
 RADII_KM = (1, 25, 200, 750, 2500)  # street, city, region, country, continent
 
@@ -135,50 +126,6 @@ def partition_quality(
 def quality_table(qualities: Sequence[PartitionQuality]) -> pd.DataFrame:
     """The summaries of partitions, a column each."""
     return pd.DataFrame({quality.name: quality.summary() for quality in qualities})
-
-
-def class_areas_km2(partition: Partition) -> Floats:
-    """The areas of classes: of their polygons, or of the land that is nearest to their places.
-
-    The land is looked up at `LAND_POINTS` even points of the sphere, 510 km2 each, within coarse
-    outlines of the world's countries (Natural Earth 110m), so that the area of a class that has
-    places alone is rough, and 0 where it has less land than lies between the points. Where its
-    places are the gazetteer's, land that is nearer to another of the gazetteer is not its own.
-
-    Args:
-        partition: the classes.
-
-    Returns:
-        (K,) areas, km2; NaN for a class that has neither a polygon nor places.
-    """
-    shapes = partition.table.geometry.to_numpy()
-    area = areas_km2(shapes)
-    by_places = shapely.get_dimensions(shapes) == 0
-    if by_places.any():
-        land = _land()
-        codes, distance_km = partition.label_with_distance(land)
-        places = shapely.get_coordinates(shapes[by_places])[:, ::-1]
-        if (nearest_places(places)[1] < SAME_PLACE_KM).all():
-            codes = codes[distance_km < nearest_places(land)[1] + SAME_PLACE_KM]
-        counts = np.bincount(partition.index_of(codes), minlength=len(partition))
-        area[by_places] = counts[by_places] * 4 * np.pi * EARTH_RADIUS_KM**2 / LAND_POINTS
-    return area
-
-
-@lru_cache(maxsize=1)
-def _land() -> Floats:
-    """(N, 2) even points of the sphere that lie on land, degrees.
-
-    They follow a golden spiral: Gonzalez (2010), Measurement of Areas on a Sphere Using Fibonacci
-    and Latitude-Longitude Lattices, Mathematical Geosciences 42, 49.
-    """
-    number = np.arange(LAND_POINTS) + 0.5
-    lat = np.degrees(np.arcsin(1 - 2 * number / LAND_POINTS))
-    lon = (number * 360 * (2 - (1 + np.sqrt(5)) / 2)) % 360 - 180
-    points = np.column_stack([lat, lon])
-    rows, _ = PolygonIndex(world_outlines().geometry.to_numpy()).label(points)
-    on_land: Floats = points[rows >= 0]
-    return on_land
 
 
 def effective_number(counts: ArrayLike) -> float:

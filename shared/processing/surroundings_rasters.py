@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import rasterio
@@ -25,19 +25,35 @@ from rasterio.windows import Window
 
 from shared.areas import areas_km2
 from shared.geo import EARTH_RADIUS_KM, Floats, check_points, haversine_km
-from shared.processing.surroundings_sources import local_name
+from shared.processing.surroundings_sources import is_remote, local_name
 
 DEGREES = "EPSG:4326"
 TILE = 512  # cells a side of what is read at once
 ROUND_DEG = 1e-6
+REMOTE = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}  # no server is asked for files beside it
 
 Cells = NDArray[np.int64]
 
 
+class Sampled(NamedTuple):
+    """What rasters tell at points.
+
+    Attributes:
+        value: (N,) in the rasters' unit; NaN where there is none.
+        distance_km: (N,) to the middle of the cell that answered, km: 0 for the cell that holds
+            the point, NaN where none did.
+        source: (N,) which of the rasters answered; -1 where none did.
+    """
+
+    value: Floats
+    distance_km: Floats
+    source: NDArray[np.intp]
+
+
 def sample(
     sources: Sequence[str], points: ArrayLike, reach_km: float = 0.0, without: Sequence[float] = ()
-) -> tuple[Floats, Floats]:
-    """The values of rasters at points, and from how far they come.
+) -> Sampled:
+    """The values of rasters at points, and from where they come.
 
     Args:
         sources: a raster, or the tiles of one; of several that hold a point the first with a
@@ -46,10 +62,6 @@ def sample(
         reach_km: how far off a cell may lie that answers for a point without a value, km.
         without: values that mean that there is none, beside those that the raster names.
 
-    Returns:
-        (N,) values, NaN where there is none; and (N,) the distances to the middle of the cell that
-        answered, km: 0 for the cell that holds the point.
-
     Raises:
         FileNotFoundError: when a raster is not there, or cannot be fetched.
         ValueError: when a raster tells neither a projection nor covers the Earth.
@@ -57,17 +69,20 @@ def sample(
     array = check_points(points).reshape(-1, 2)
     values = np.full(len(array), np.nan)
     distance_km = np.zeros(len(array))
-    for source in sources:
-        open_rows = np.flatnonzero(np.isnan(values))
+    answered = np.full(len(array), -1, dtype=np.intp)
+    for number, source in enumerate(sources):
+        open_rows = np.flatnonzero(answered < 0)
         with opened(source) as raster:
             found = _own_cells(raster, array[open_rows], without)
         values[open_rows] = found
-    for source in sources if reach_km > 0 else ():
-        open_rows = np.flatnonzero(np.isnan(values))
+        answered[open_rows[~np.isnan(found)]] = number
+    for number, source in enumerate(sources if reach_km > 0 else ()):
+        open_rows = np.flatnonzero(answered < 0)
         with opened(source) as raster:
             found, off_km = _near_cells(raster, array[open_rows], reach_km, without)
         values[open_rows], distance_km[open_rows] = found, off_km
-    return values, np.where(np.isnan(values), np.nan, distance_km)
+        answered[open_rows[~np.isnan(found)]] = number
+    return Sampled(values, np.where(answered < 0, np.nan, distance_km), answered)
 
 
 def cell_areas_km2(source: str, points: ArrayLike) -> Floats:
@@ -156,7 +171,8 @@ def opened(source: str) -> Iterator[Raster]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)  # told by `_affine`
         try:
-            dataset = rasterio.open(local_name(source))
+            with rasterio.Env(**(REMOTE if is_remote(source) else {})):
+                dataset = rasterio.open(local_name(source))
         except rasterio.errors.RasterioIOError as error:
             msg = f"Expected a raster that rasterio opens at {source}: {error}"
             raise FileNotFoundError(msg) from error

@@ -1,7 +1,7 @@
 """A loopback server of one file that answers ranges and tells an ETag, in a process of its own.
 
 GDAL asks for ranges while it holds Python's lock, so that a thread could not answer. Run as
-`python range_server.py FILE`; it prints its port.
+`python range_server.py FILE`; it prints its port. `/sent` tells how many bytes of the file it sent.
 """
 
 import sys
@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 DATA = Path(sys.argv[1]).read_bytes()
+sent: list[int] = []
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -18,12 +19,22 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Send the head and the bytes."""
+        if self.path == "/sent":
+            self._tell(str(sum(sent)).encode())
+            return
         begin, end = self._head()
+        sent.append(end + 1 - begin)
         self.wfile.write(DATA[begin : end + 1])
 
     def do_HEAD(self) -> None:
         """Send the head alone."""
         self._head()
+
+    def _tell(self, text: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
 
     def _head(self) -> tuple[int, int]:
         wanted = self.headers.get("Range", "")

@@ -11,9 +11,10 @@ from shared.partitions import Partition
 from shared.processing.geocells import GeocellSettings, make_geocells, preset
 from shared.processing.geocells_areas import Areas, administrative_areas
 from shared.processing.geocells_check import cells_of, coverage_report, random_points
-from shared.processing.geocells_cluster import Trial
+from shared.processing.geocells_cluster import Trial, halved
 from shared.processing.geocells_merge import shared_borders
 from shared.processing.geocells_plane import FlatArea, Plane, voronoi_groups
+from shared.processing.geocells_split import Cell, split_cell
 from shared.processing.geocells_tidy import tidied
 
 SETTINGS = GeocellSettings(5, 12, (Trial("hdbscan", 3), Trial("hdbscan", 3, selection="leaf")))
@@ -61,7 +62,9 @@ def test_an_unknown_preset_or_method_names_those_there_are(name: str, method: st
         preset(name, 100, method)
 
 
-@pytest.mark.parametrize("bad", [{"minimum": 9, "maximum": 5}, {"centre": "middle"}])
+@pytest.mark.parametrize(
+    "bad", [{"minimum": 9, "maximum": 5}, {"centre": "middle"}, {"rest": "drop"}]
+)
 def test_settings_out_of_range_are_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="Expected 1 <= minimum <= maximum"):
         GeocellSettings(**({"minimum": 1, "maximum": 5} | bad))  # type: ignore[arg-type]
@@ -177,6 +180,15 @@ def test_random_points_on_land_belong_to_the_nearest_cluster() -> None:
     assert (cells_of(np.asarray(parts, dtype=object), points) == 1).all()
 
 
+def test_random_points_are_drawn_on_islands_on_the_two_sides_of_the_antimeridian() -> None:
+    tiny = [shapely.box(179.99, -17, 180, -16.99), shapely.box(-180, -17, -179.99, -16.98)]
+    points = random_points(np.asarray([shapely.multipolygons(tiny)], dtype=object), 300, 0)
+    is_east = points[:, 1] < 0
+    # The island beyond the seam is twice as large.
+    assert is_east.mean() == pytest.approx(2 / 3, abs=0.1)
+    assert (np.abs(points[:, 1]) >= 179.99).all()
+
+
 def test_the_plane_keeps_distances_from_its_middle_by_the_tangent_of_half_the_arc() -> None:
     plane = Plane((47.0, 179.0))
     points = np.array([[47.0, 179.0], [57.0, 179.0], [10.0, -160.0], [-60.0, 30.0]])
@@ -256,13 +268,113 @@ def test_places_off_the_land_belong_to_the_nearest_cell() -> None:
     assert labels[19] == labels[9]
 
 
-def test_a_cell_without_clusters_is_divided_only_if_that_is_asked_for() -> None:
+def test_a_cell_without_clusters_is_halved_unless_the_published_way_is_asked_for() -> None:
     areas = _areas((0, 0, 8, 1))
     grid = np.column_stack([np.full(40, 0.5), np.linspace(0.1, 7.9, 40)])
-    plain = GeocellSettings(5, 10, ())
-    assert make_geocells(grid, areas, plain).counts.tolist() == [40]
-    halved = GeocellSettings(5, 10, (), divide_rest=True)
-    counts = make_geocells(grid, areas, halved).counts
-    assert counts.sum() == 40
-    assert counts.max() <= 15
-    assert counts.min() >= 5
+    left = make_geocells(grid, areas, GeocellSettings(5, 10, (), rest="leave"))
+    assert left.counts.tolist() == [40]
+    halved = make_geocells(grid, areas, GeocellSettings(5, 10, ()))
+    # By hand: 40 places come to 20 and 20, and these to tens; the borders lie between the places.
+    assert halved.counts.tolist() == [10, 10, 10, 10]
+    edges = shapely.bounds(halved.partition.table.geometry)[:, 2]
+    assert edges.tolist() == pytest.approx([2.0, 4.0, 6.0, 8.0], abs=0.01)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_bounds_hold_wherever_places_are_single(seed: int) -> None:
+    areas = _areas(*[(k, 40.0, k + 1.0, 41.0) for k in range(6)], countries="FR FR FR FR DE DE")
+    draw = np.random.default_rng(seed)
+    french = np.column_stack([draw.uniform(40, 41, 230), 4 * draw.beta(1, 4, 230)])
+    german = np.column_stack([draw.uniform(40, 41, 3), draw.uniform(4, 6, 3)])
+    cells = make_geocells(np.vstack([french, german]), areas, SETTINGS)
+    counts = dict(zip(cells.partition.codes, cells.counts.tolist(), strict=True))
+    # Germany's three places are one small cell: France, next door, is another country.
+    assert [n for code, n in counts.items() if code.startswith("DE")] == [3]
+    of_france = [n for code, n in counts.items() if code.startswith("FR")]
+    assert sum(of_france) == 230
+    assert min(of_france) >= 5
+    assert max(of_france) <= 12
+
+
+def test_photos_of_one_place_stay_in_one_cell_and_are_counted_each() -> None:
+    points = np.vstack([[(0.5, 0.5)] * 40, _cluster(0.5, 7, 8, 0)])
+    cells = make_geocells(points, _areas((0, 0, 8, 1)), GeocellSettings(5, 12, ()))
+    # Nothing can be cut in the first cell: all of its 40 photos are of one place.
+    assert sorted(cells.counts) == [8, 40]
+
+
+@pytest.mark.parametrize(
+    ("places", "weights", "expected"),
+    [
+        ([(0, 0), (0, 1), (0, 2), (0, 9)], [1, 1, 1, 1], [0, 0, 1, 1]),
+        ([(0, 0), (0, 1), (0, 2), (0, 9)], [5, 1, 1, 1], [0, 1, 1, 1]),
+        ([(0, 179), (0, -180), (0, -179), (0, -178)], [1, 1, 1, 1], [0, 0, 1, 1]),  # one line
+        ([(5, 5)], [9], [0]),
+    ],
+)
+def test_halves_have_as_many_points_each_as_can_be(
+    places: list[tuple[float, float]], weights: list[int], expected: list[int]
+) -> None:
+    assert halved(np.asarray(places, dtype=float), np.asarray(weights)).tolist() == expected
+
+
+def test_the_other_axis_cuts_across() -> None:
+    places = np.array([(lat, lon) for lat in (0.0, 1.0) for lon in (0.0, 4.0, 8.0, 12.0)])
+    assert halved(places, np.ones(8, dtype=np.int64)).tolist() == [0, 0, 1, 1, 0, 0, 1, 1]
+    assert halved(places, np.ones(8, dtype=np.int64), axis=1).tolist() == [0] * 4 + [1] * 4
+
+
+def test_counties_of_a_file_are_where_cells_begin() -> None:
+    counties = _areas((0, 0, 1, 1), (1, 0, 2, 1), (2, 0, 3, 1), (3, 0, 4, 1))
+    regions = _partition(_areas((0, 0, 2, 1), (2, 0, 4, 1)))
+    points = np.vstack([_cluster(0.5, k + 0.5, n, k, 0.1) for k, n in enumerate((3, 9, 6, 7))])
+    areas = administrative_areas(regions, points, finer=_partition(counties))
+    assert areas.regions == ["region 0", "region 0", "region 1", "region 1"]
+    cells = make_geocells(points, areas, GeocellSettings(5, 20, ()))
+    # By hand: the first county has 3 of 5, and joins the second, of its region; the others stay.
+    found = zip(cells.partition.table.geometry, cells.counts.tolist(), strict=True)
+    bounds = sorted((*shapely.bounds(shape).tolist(), count) for shape, count in found)
+    assert bounds == [(0, 0, 2, 1, 12), (2, 0, 3, 1, 6), (3, 0, 4, 1, 7)]
+
+
+def test_counties_of_one_region_leave_the_other_regions_as_they_are() -> None:
+    counties = _partition(_areas((0, 0, 1, 1), (1, 0, 2, 1)))
+    regions = _areas((0, 0, 2, 1), (2, 0, 4, 1), (4, 0, 6, 1), countries="FR FR DE")
+    points = [[0.5, 0.5], [0.5, 3], [0.5, 5]]
+    areas = administrative_areas(_partition(regions), points, finer=counties)
+    west = shapely.bounds(areas.shapes)[:, 0].tolist()
+    assert west == [0, 1, 2, 4]
+    assert areas.countries == ["FR", "FR", "FR", "DE"]
+    assert areas.regions == ["region 0", "region 0", "region 1", "region 2"]
+
+
+def test_counties_are_taken_where_regions_are_drawn_from_places() -> None:
+    table = gpd.GeoDataFrame(
+        {"code": ["A", "B"], "name": ["A", "B"], "lat": 2.0, "lon": [1.0, 5.0], "country": "FR"},
+        geometry=[shapely.Point(1, 2), shapely.Point(5, 2)],
+        crs=4326,
+    )
+    outline = gpd.GeoDataFrame({"code": ["FR"]}, geometry=[shapely.box(0, 0, 6, 4)], crs=4326)
+    counties = _partition(_areas((0, 0, 3, 2), (0, 2, 3, 4)))
+    areas = administrative_areas(
+        Partition("regions", table), [[1, 1]], outline, finer=counties, gap_deg=0
+    )
+    # The west is two counties, and the east, which has none in the file, stays one region.
+    assert areas.regions == ["A", "A", "B"]
+
+
+def test_a_hole_is_filled_and_a_sliver_goes_to_its_neighbour_with_their_places() -> None:
+    # A ring of places round a few in the middle, and a cluster beside it.
+    angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    ring = np.column_stack([3 + 2 * np.sin(angle), 3 + 2 * np.cos(angle)])
+    middle, beside = _cluster(3, 3, 3, 0, 0.05), _cluster(3, 12, 12, 1)
+    points = np.vstack([ring, middle, beside])
+    groups = np.repeat([0, 1, 1], [24, 3, 12])  # the middle's cluster is the other one's
+    cell = Cell(shapely.box(0, 0, 14, 6), np.arange(39))
+    parts = split_cell(cell, points, np.ones(39, dtype=np.int64), groups, 5)
+    assert sorted(len(part.rows) for part in parts) == [12, 27]
+    for part in parts:
+        assert part.shape.geom_type == "Polygon"
+        assert not part.shape.interiors
+        spots = shapely.points(points[part.rows][:, ::-1])
+        assert shapely.intersects(part.shape, spots).all()

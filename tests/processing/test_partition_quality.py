@@ -1,19 +1,28 @@
 """The quality of partitions: squares at the equator, whose kilometres can be told by hand."""
 
+from dataclasses import replace
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from matplotlib.figure import Figure
 
+from shared.boundaries import world_outlines
 from shared.geo import haversine_km
 from shared.partitions import Partition, countries_partition
 from shared.processing.partition_quality import (
-    class_areas_km2,
     effective_number,
     partition_quality,
     quality_table,
 )
+from shared.processing.partition_quality_figures import (
+    draw_areas,
+    draw_evenness,
+    draw_oracle_errors,
+)
+from shared.processing.partition_quality_shape import class_areas_km2, compactness
 from shared.regions import regions_partition
 
 KM_A_DEGREE = 111.195  # along the equator: 2 pi 6371.0088 / 360
@@ -129,6 +138,32 @@ def test_land_of_other_places_of_the_gazetteer_is_not_counted() -> None:
     assert area == pytest.approx(70_542, rel=0.03)  # Bayerisches Landesamt für Statistik
     found = partition_quality(bavaria, *[_points((48.1, 11.6))] * 2, with_areas=False)
     assert found.classes["area_km2"].isna().all()
+
+
+def test_classes_with_a_centre_alone_are_measured_by_the_land_that_is_nearest() -> None:
+    # The middle of Madagascar, one across the channel, and some that take the other continents.
+    others = [(-17, 38), (-29, 24), (5, 42), (5, 20), (20, 48), (15, 78), (-25, 134), (-50, 70)]
+    lat, lon = zip((-19, 46.7), *others, strict=True)
+    names = [f"class {number}" for number in range(9)]
+    columns = {"code": names, "name": names, "lat": lat, "lon": lon}
+    partition = Partition("centres", gpd.GeoDataFrame(columns, geometry=[None] * 9, crs=4326))
+    assert class_areas_km2(partition)[0] == pytest.approx(587_041, rel=0.03)  # Wikipedia
+    outlines = world_outlines()
+    own = {"code": ["MG"], "name": ["MG"], "lat": -19.0, "lon": 46.7}
+    outline = outlines.loc[outlines["code"] == "MG", "geometry"].to_numpy()
+    (expected,) = compactness(Partition("MG", gpd.GeoDataFrame(own, geometry=outline, crs=4326)))
+    assert compactness(partition)[0] == pytest.approx(expected, abs=0.02)
+
+
+def test_twenty_partitions_have_lines_of_their_own() -> None:
+    train = _points((0, 0.5), (0, 1.5))
+    found = partition_quality(_squares(), train, train)
+    for draw in (draw_oracle_errors, draw_evenness, draw_areas):
+        axes = Figure().subplots()
+        draw(axes, [replace(found, name=str(number)) for number in range(20)])
+        lines = [line for line in axes.get_lines() if not str(line.get_label()).startswith("_")]
+        looks = {(line.get_color(), line.get_linestyle()) for line in lines}
+        assert (len(lines), len(looks)) == (20, 20)
 
 
 def test_faults_are_named() -> None:

@@ -123,3 +123,5 @@ def test_geocells_are_made_from_the_training_places(project: Path) -> None:
     assert table["places"].tolist() == [1, 1, 1, 1]
     french = cells.label([[48.5, 4.5], [48.5, 5.5]])
     assert french[0] == french[1]
+    # A place a box is at most two: the naive rival has at most one box for each place.
+    assert 2 <= len(Partition.load(folder / "naive.parquet")) <= 4

@@ -4,7 +4,10 @@ import hashlib
 import os
 import subprocess
 import sys
+import urllib.request
+import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +22,16 @@ from shared.collection.demo_place import make_place
 from shared.countries import all_codes
 from shared.processing.surroundings import (
     COLUMNS,
-    Rasters,
+    UNITS,
     driving_sides,
+    facts_of,
     load_surroundings,
     month_of,
     save_surroundings,
     surroundings,
 )
 from shared.processing.surroundings_climate import climate_name, koeppen, read_classes
+from shared.processing.surroundings_measured import Rasters
 from shared.processing.surroundings_rasters import cell_areas_km2, sample
 from shared.processing.surroundings_sources import local_name
 
@@ -67,9 +72,10 @@ def test_points_take_the_value_of_their_cell(tmp_path: Path) -> None:
     path = _world(tmp_path / "world.tif")
     # By hand: 36 columns; the corner points belong to the first and last rows, and 180 is -180.
     points = [(85, -175), (85, 175), (-85, 175), (5, 5), (90, 180), (-90, -180), (5, 180)]
-    values, distance_km = sample([path], points)
+    values, distance_km, answered = sample([path], points)
     assert values.tolist() == [0, 35, 17 * 36 + 35, 8 * 36 + 18, 0, 17 * 36, 8 * 36]
     assert distance_km.tolist() == [0] * 7
+    assert answered.tolist() == [0] * 7
 
 
 def test_water_takes_the_nearest_cell_of_land_within_reach(tmp_path: Path) -> None:
@@ -77,8 +83,9 @@ def test_water_takes_the_nearest_cell_of_land_within_reach(tmp_path: Path) -> No
     values[:, 0] = 7  # the westernmost column, from 180 W to 162 W
     path = _raster(tmp_path / "sea.tif", values, -180, 90, 18, nodata=-9999)
     points = [(9, 177), (9, 100)]
-    found, distance_km = sample([path], points, reach_km=2000)
+    found, distance_km, answered = sample([path], points, reach_km=2000)
     assert np.isnan(found).tolist() == [False, True]
+    assert answered.tolist() == [0, -1]
     # Across the antimeridian: from 177 E to the middle of the column at 171 W.
     assert distance_km[0] == pytest.approx(12 * KM_A_DEGREE * np.cos(np.radians(9)), rel=0.01)
     assert np.isnan(sample([path], points, reach_km=1000)[0]).all()
@@ -87,7 +94,8 @@ def test_water_takes_the_nearest_cell_of_land_within_reach(tmp_path: Path) -> No
 def test_tiles_answer_for_their_part_and_scales_are_applied(tmp_path: Path) -> None:
     west = _raster(tmp_path / "w.tif", np.full((4, 4), 10, dtype=np.int16), 0, 4, 1, scales=(0.1,))
     east = _raster(tmp_path / "e.tif", np.full((4, 4), 50, dtype=np.int16), 4, 4, 1)
-    values, _ = sample([west, east], [(1, 1), (1, 5), (1, 9)])
+    values, _, answered = sample([west, east], [(1, 1), (1, 5), (1, 9)])
+    assert answered.tolist() == [0, 1, -1]
     assert values[:2].tolist() == pytest.approx([1.0, 50.0])
     assert np.isnan(values[2])
 
@@ -108,7 +116,7 @@ def test_a_raster_in_metres_is_read_by_its_projection(tmp_path: Path) -> None:
     ) as raster:
         raster.write(values, 1)
     east = 89.999, 90.001  # 100 m to either side of the border of the second and third cell
-    found, _ = sample([str(tmp_path / "moll.tif")], [(0, lon) for lon in east])
+    found = sample([str(tmp_path / "moll.tif")], [(0, lon) for lon in east]).value
     assert found.tolist() == [1, 2]
     assert cell_areas_km2(str(tmp_path / "moll.tif"), [(0, 90)]).tolist() == pytest.approx([1.0])
 
@@ -266,6 +274,52 @@ def test_rasters_that_cannot_be_read_are_refused(bad: dict[str, object], expecte
         Rasters(**bad)  # type: ignore[arg-type]
 
 
+def test_every_fact_of_a_photo_has_its_unit_and_the_raster_that_told_it(tmp_path: Path) -> None:
+    tiles = [
+        _raster(tmp_path / "w.tif", np.full((90, 180), 408.0), -180, 90, 1),
+        _raster(tmp_path / "e.tif", np.full((90, 180), 43.0), 0, 90, 1),
+    ]
+    records = _records({"zurich": {"lat": 47.37, "lon": 8.54}, "sea": {"lat": -47.0, "lon": 8.54}})
+    facts = surroundings(records, Rasters(elevation=tiles))
+    assert facts.attrs["units"] == UNITS
+    known = facts_of(facts, "zurich")
+    # Zurich lies in the eastern tile; the side is the country's.
+    assert known == {
+        "elevation_m": {"value": 43.0, "unit": "m above the sea", "from": "e.tif"},
+        "driving_side": {
+            "value": "right", "unit": "left or right", "from": "country of the nearest place",
+        },
+    }  # fmt: skip
+    assert "elevation_m" not in facts_of(facts, "sea")
+
+
+def test_a_raster_in_an_archive_is_read_where_it_lies(tmp_path: Path) -> None:
+    plain = _world(tmp_path / "inner.tif")
+    with zipfile.ZipFile(tmp_path / "outer.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(plain, "inner.tif")
+    Path(plain).unlink()
+    records = _records({"a": {"lat": 5.0, "lon": 5.0}})
+    facts = surroundings(records, Rasters(population=f"{tmp_path / 'outer.zip'}!inner.tif"))
+    assert facts.loc["a", "population_per_km2"] == 8 * 36 + 18
+    assert facts.loc["a", "population_per_km2_from"] == "inner.tif"
+
+
+@pytest.mark.parametrize(
+    ("rasters", "expected"),
+    [
+        ({"climate": "kg.tif"}, r"Beck_KG_V1_present_0p0083\.tif from .* as climate"),
+        ({"elevation": ["srtm.tif"]}, r"wc2\.1_10m_elev\.tif from .* as elevation; its unit is m"),
+        ({"population": "p.tif"}, r"GHS_POP_E2020_GLOBE_R2023A_4326_30ss.* population_unit"),
+        ({"temperature": "t_{month}.tif"}, r"wc2\.1_10m_tavg_\{month:02d\}\.tif from .*tavg\.zip"),
+        ({"precipitation": "https://x.org/p_{month}.tif"}, "a pinned address.*mm, sum of a month"),
+    ],
+)
+def test_an_absent_raster_says_what_to_download(rasters: dict[str, Any], expected: str) -> None:
+    records = _records({"a": {"lat": 5.0, "lon": 5.0}})
+    with pytest.raises(FileNotFoundError, match=expected):
+        surroundings(records, Rasters(**rasters))
+
+
 def test_the_demo_tells_what_it_was_painted_with() -> None:
     place = make_place(0, "singleplayer_00003", "GB", 51.50853, -0.12574)  # London's place
     row: dict[str, Any] = {
@@ -299,30 +353,62 @@ def test_the_table_is_read_again_as_it_was_written(
         load_surroundings("tiny")
     facts = surroundings(_records({"a": {"lat": 47.37, "lon": 8.54}}), Rasters())
     save_surroundings("tiny", facts)
-    pd.testing.assert_frame_equal(load_surroundings("tiny"), facts)
+    again = load_surroundings("tiny")
+    pd.testing.assert_frame_equal(again, facts)
+    assert again.attrs["units"] == UNITS
 
 
-@pytest.fixture
-def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, bytes]]:
-    """A raster on a loopback server that answers ranges and tells an ETag."""
-    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
-        monkeypatch.delenv(name)
-    path = _world(tmp_path / "remote.tif")
+@contextmanager
+def _serving(path: str) -> Iterator[str]:
+    """The address of a file on a loopback server that answers ranges and tells an ETag."""
     server = subprocess.Popen([sys.executable, SERVER, path], stdout=subprocess.PIPE, text=True)
     try:
         assert server.stdout is not None
-        port = server.stdout.readline().strip()
-        yield f"http://127.0.0.1:{port}/remote.tif", Path(path).read_bytes()
+        yield f"http://127.0.0.1:{server.stdout.readline().strip()}/{Path(path).name}"
     finally:
         server.terminate()
         server.communicate()
+
+
+@pytest.fixture
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def served(tmp_path: Path, no_proxy: None) -> Iterator[tuple[str, bytes]]:
+    """A raster on a loopback server."""
+    path = _world(tmp_path / "remote.tif")
+    with _serving(path) as url:
+        yield url, Path(path).read_bytes()
+
+
+def test_of_a_remote_raster_only_the_windows_with_points_are_fetched(
+    tmp_path: Path, no_proxy: None
+) -> None:
+    values = np.random.default_rng(0).random((1800, 3600), dtype=np.float32)  # cannot be packed
+    tiles = {"tiled": True, "blockxsize": 256, "blockysize": 256}
+    path = _raster(tmp_path / "large.tif", values, -180, 90, 0.1, **tiles)
+    points = [(47.37, 8.54), (47.1, 8.2), (-33.87, 151.21)]  # two near each other, one far off
+    with _serving(path) as url:
+        found = sample([f"{url}#etag=tag-1"], points).value
+        with urllib.request.urlopen(f"{url.rpartition('/')[0]}/sent") as answer:
+            sent = int(answer.read())
+    # By hand: 10 cells a degree, from 90 N and 180 W.
+    cells = [(int((90 - lat) * 10), int((lon + 180) * 10)) for lat, lon in points]
+    assert found.tolist() == [float(values[cell]) for cell in cells]
+    assert Path(path).stat().st_size > 25e6
+    # Two or three tiles of 256 kB, the head, and what GDAL reads ahead.
+    assert 0 < sent < 2e6
 
 
 def test_a_remote_raster_is_read_where_it_lies_if_its_etag_is_the_pinned_one(
     served: tuple[str, bytes],
 ) -> None:
     url, _ = served
-    assert sample([f"{url}#etag=tag-1"], [(85, -175), (5, 5)])[0].tolist() == [0, 8 * 36 + 18]
+    found = sample([f"{url}#etag=tag-1"], [(85, -175), (5, 5)]).value
+    assert found.tolist() == [0, 8 * 36 + 18]
     with pytest.raises(FileNotFoundError, match="with ETag old, but it has tag-1"):
         sample([f"{url}#etag=old"], [(0, 0)])
 
