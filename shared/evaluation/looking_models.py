@@ -3,17 +3,94 @@
 A CLIP's K outputs are its scaled similarities to the text vectors of K countries.
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from shared.evaluation.inputs import find_checkpoint
 from shared.evaluation.looking import Eye
-from shared.training.clip import ClipEncoder, image_features
+from shared.evaluation.zero_shot import class_vectors
+from shared.evaluation.zero_shot_sources import find_clip
+from shared.paths import shown
+from shared.training.checkpoint import Checkpoint
+from shared.training.clip import ClipEncoder, image_features, load_clip
+from shared.training.clip_prompts import country_prompts
 from shared.training.images import Bytes
+
+logger = logging.getLogger(__name__)
+
+CONTRASTIVE = "contrastive"  # the notebook of 3-training whose model is told about countries
+
+
+@dataclass(frozen=True)
+class Found:
+    """A model that was found.
+
+    Attributes:
+        eye: to look into it.
+        folder: where it lies.
+        facts: what `metrics.json` says of it.
+    """
+
+    eye: Eye
+    folder: Path
+    facts: Mapping[str, Any]
+
+
+def find_eyes(
+    dataset: str, names: Sequence[str], codes: Sequence[str], prompts: Sequence[str], seed: int
+) -> dict[str, Found]:
+    """The models of a data set that can be asked about countries, of those that it has.
+
+    Args:
+        dataset: whose models.
+        names: notebooks of 3-training; `"contrastive"` is told about countries by prompts.
+        codes: the countries that it is told about.
+        prompts: templates, as of `country_prompts`.
+        seed: decides which gazetteer places fill them.
+
+    Raises:
+        FileNotFoundError: when there is none of them.
+    """
+    found, lacking = {}, []
+    for name in names:
+        try:
+            if name == CONTRASTIVE:
+                found[name] = _find_clip(dataset, codes, prompts, seed)
+            else:
+                found[name] = _find_checkpoint(dataset, name)
+        except FileNotFoundError as error:
+            logger.warning("%s is left out: %s", name, error)
+            lacking.append(error)
+    if not found:
+        raise FileNotFoundError(str(lacking[0]) if lacking else "Expected a model to look into")
+    return found
+
+
+def _find_checkpoint(dataset: str, task: str) -> Found:
+    place = find_checkpoint(dataset, task=task)
+    checkpoint = Checkpoint.load(place.folder)
+    eye = Eye.of(checkpoint)
+    if not eye.countries:
+        msg = f"Expected a model of classes in countries in {shown(place.folder)}: it gives points"
+        raise ValueError(msg)
+    facts = {"backbone": checkpoint.config["backbone"], "weights_digest": place.digest}
+    return Found(eye, place.folder, facts)
+
+
+def _find_clip(dataset: str, codes: Sequence[str], prompts: Sequence[str], seed: int) -> Found:
+    place = find_clip(dataset)
+    encoder = load_clip(place.where)
+    vectors = class_vectors(encoder, country_prompts(codes, prompts, seed=seed))
+    facts = {"backbone": encoder.facts.get("model"), "weights_digest": place.digest}
+    return Found(clip_eye(encoder, vectors, codes), Path(place.where), facts)
 
 
 class ClipLogits(nn.Module):
