@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from shared.collection.demo_plan import DemoSettings, PlannedView
-from shared.collection.painted_cues import find_cues, paintable, painted_file
+from shared.collection.painted_cues import CUES, find_cues, paintable, painted_file
 from shared.evaluation.intervals import Floats, PlaceBootstrap, Sums, sum_by_place
 from shared.evaluation.looking import Eye
 from shared.evaluation.pointing import Mask, Measured, as_seen
@@ -171,12 +171,13 @@ def fall_figures(table: pd.DataFrame, bootstrap: PlaceBootstrap) -> dict[str, Me
         By cue: `FALLS`, and `more` (covered less elsewhere).
     """
     found = {}
-    for cue, own in table.groupby("cue", sort=False):
+    for cue in [kind for kind in CUES if kind in set(table["cue"])]:
+        own = table[table["cue"] == cue]
         codes, places = pd.factorize(own["place"], sort=True)
         values = {name: own[name].to_numpy(dtype=np.float64) for name in FALLS}
         values["n"] = np.ones(len(own))
         sums = {name: sum_by_place(codes, value, len(places)) for name, value in values.items()}
-        found[str(cue)] = Measured(len(own), bootstrap.intervals(sums, _mean_falls))
+        found[cue] = Measured(len(own), bootstrap.intervals(sums, _mean_falls))
     return found
 
 

@@ -89,7 +89,10 @@ def _find_clip(dataset: str, codes: Sequence[str], prompts: Sequence[str], seed:
     place = find_clip(dataset)
     encoder = load_clip(place.where)
     vectors = class_vectors(encoder, country_prompts(codes, prompts, seed=seed))
-    facts = {"backbone": encoder.facts.get("model"), "weights_digest": place.digest}
+    vision = encoder.model.config.vision_config  # type: ignore[union-attr]
+    layers, width = vision.num_hidden_layers, vision.hidden_size  # type: ignore[union-attr]
+    backbone = f"{type(encoder.model).__name__} with {layers} layers of {width}"
+    facts = {"backbone": backbone, "weights_digest": place.digest}
     return Found(clip_eye(encoder, vectors, codes), Path(place.where), facts)
 
 

@@ -12,6 +12,7 @@ from shared.evaluation.looking import Eye
 from shared.evaluation.looking_maps import OTHER, UNTRAINED
 from shared.evaluation.pointing import CENTRE, Game, Measured, gain
 
+MANY = 10  # photos of which an interval is taken for a finding
 FEWEST = 4  # kinds of cue of which a rank correlation is given
 
 
@@ -147,11 +148,13 @@ def learned(
                 f"{100 * one['chance'].value:.1f} %; energy {one['energy'].percent()} on "
                 f"{100 * one['area'].value:.1f} % of the photo."
             )
-        clear = [kind for kind, one in lost[model].items() if one["more"].lower > 0]
-        missed = [kind for kind, one in lost[model].items() if one["unpainted"].lower > 0]
+        many = {kind: one for kind, one in lost[model].items() if one.photos >= MANY}
+        clear = [kind for kind, one in many.items() if one["more"].lower > 0]
+        missed = [kind for kind, one in many.items() if one["unpainted"].lower > 0]
         lines.append(
             f"{model}: covering costs clearly more than elsewhere for {', '.join(clear) or 'none'};"
-            f" painted without, the country is clearly missed for {', '.join(missed) or 'none'}."
+            f" painted without, the country clearly loses for {', '.join(missed) or 'none'} (of the"
+            f" kinds that at least {MANY} photos show)."
         )
     return lines
 
