@@ -52,7 +52,7 @@ def heading_of(view: PlannedView) -> int:
 def test_masks_are_exactly_the_pixels_that_change_without_the_kind() -> None:
     dull = [view for view in views() if scene(view)[1].strength < 0.2]  # no shadows are thrown
     compared = set()
-    for view in dull[:6]:
+    for view in dull[:4]:
         place, light = scene(view)
         heading, cues = heading_of(view), find_cues(view, SMALL)
         whole = painted(view, place, light, heading)
@@ -77,7 +77,7 @@ def test_masks_are_exactly_the_pixels_that_change_without_the_kind() -> None:
 def test_shadows_are_no_part_of_what_throws_them() -> None:
     sunny = [view for view in views() if scene(view)[1].strength > 0.8]
     n_shadow = 0
-    for view in sunny[:4]:
+    for view in sunny[:2]:
         place, light = scene(view)
         whole = painted(view, place, light, heading_of(view)).astype(int)
         cues = find_cues(view, SMALL)
@@ -90,7 +90,7 @@ def test_shadows_are_no_part_of_what_throws_them() -> None:
 
 
 def test_every_pixel_is_a_cue_or_land_or_sky() -> None:
-    for view in views()[:3]:
+    for view in views()[:2]:
         masks = find_cues(view, SMALL).masks
         assert set(masks) <= {*CUES, LAND, SKY}
         assert np.logical_or.reduce(list(masks.values())).all()
