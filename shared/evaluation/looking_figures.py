@@ -26,7 +26,7 @@ CUE_COLOURS: Mapping[str, str] = {
     "tree": "#2b9348",
     "fence": "#d65db1",
     "pole": "#1d4ed8",
-    "sign": "#ffe600",
+    "sign": "#1a1a1a",
     "bollard": "#00c2d1",
     "car": "#ffffff",
     "land": "#cfe8b5",
