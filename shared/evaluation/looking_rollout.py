@@ -11,7 +11,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
+EAGER = "eager"  # the kernel of transformers that keeps the weights; the fused ones do not
 RESIDUAL = 0.5  # share of a token that stays itself in a layer
 
 
@@ -81,7 +83,7 @@ class Attentions:
 
 def has_attention(network: nn.Module) -> bool:
     """Whether a network is, or holds, a vision transformer whose attention can be read."""
-    return _tower(network) is not None
+    return bool(_layers(network))
 
 
 def attentions_of(network: nn.Module, pixels: Tensor) -> Attentions:
@@ -89,69 +91,78 @@ def attentions_of(network: nn.Module, pixels: Tensor) -> Attentions:
 
     Args:
         network: the transformer, or a network that holds it.
-        pixels: (N, 3, H, W), normalised.
+        pixels: (N, 3, H, W), as the network is given them.
 
     Raises:
         ValueError: when there is no such transformer.
     """
-    tower = _tower(network)
-    if tower is None:
+    layers = _layers(network)
+    if not layers:
         msg = f"Expected a network with a vision transformer, got {type(network).__name__}"
         raise ValueError(msg)
-    with torch.inference_mode():
-        if _is_of_transformers(tower):
-            layers, patch = _of_transformers(tower, pixels), tower.config.patch_size
-        else:
-            layers, patch = _of_timm(tower, pixels), tower.patch_embed.patch_size[0]
+    found: list[Tensor] = []
+    configs = {id(layer.config): layer.config for layer in layers if _is_of_transformers(layer)}
+    kernels = {key: config._attn_implementation for key, config in configs.items()}
+    plain = [layer for layer in layers if not _is_of_transformers(layer)]
+    fused = [layer.fused_attn for layer in plain]
+    hooks = [_hook(layer, found) for layer in layers]
+    try:
+        for config in configs.values():
+            config._attn_implementation = EAGER
+        for layer in plain:
+            layer.fused_attn = False
+        with torch.inference_mode():
+            network(pixels)
+    finally:
+        for key, config in configs.items():
+            config._attn_implementation = kernels[key]
+        for layer, was in zip(plain, fused, strict=True):
+            layer.fused_attn = was
+        for hook in hooks:
+            hook.remove()
     height, width = pixels.shape[-2:]
-    return Attentions(layers, height // patch, width // patch)
+    patch = _patch(network, layers)
+    return Attentions(found, height // patch, width // patch)
 
 
-def _tower(network: nn.Module) -> Any:  # noqa: ANN401 (of two libraries)
-    """The first vision transformer in a network; None where there is none."""
-    for module in network.modules():
-        if _is_of_transformers(module) or (hasattr(module, "patch_embed") and _layers(module)):
-            return module
-    return None
+def _layers(network: nn.Module) -> list[Any]:
+    """The attention layers of a network's vision transformer, of either library."""
+    modules = list(network.modules())
+    has_patches = any(hasattr(module, "patch_embed") for module in modules)
+    return [
+        module
+        for module in modules
+        if _is_of_transformers(module)
+        or (has_patches and hasattr(module, "fused_attn") and hasattr(module, "attn_drop"))
+    ]
 
 
 def _is_of_transformers(module: nn.Module) -> bool:
-    """Whether a network is a model of transformers that reads patches and no text."""
-    config = getattr(module, "config", None)
-    can_be_told = hasattr(module, "set_attn_implementation")
-    return can_be_told and hasattr(config, "patch_size") and not hasattr(config, "text_config")
+    """Whether a module is an attention layer of transformers that reads patches."""
+    is_attention = type(module).__name__.endswith("Attention")
+    return is_attention and hasattr(getattr(module, "config", None), "patch_size")
 
 
-def _of_transformers(tower: Any, pixels: Tensor) -> list[Tensor]:  # noqa: ANN401
-    before = tower.config._attn_implementation
-    tower.set_attn_implementation("eager")  # the others keep no weights
-    try:
-        found = tower(pixels, output_attentions=True, interpolate_pos_encoding=True)
-    finally:
-        tower.set_attn_implementation(before or "eager")
-    return list(found.attentions)
+def _hook(layer: Any, found: list[Tensor]) -> RemovableHandle:  # noqa: ANN401
+    """Note a layer's weights when it runs: its second output, or what its dropout is given."""
+
+    def given(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        found.append(inputs[0].detach())
+
+    def told(_: nn.Module, __: object, outputs: tuple[Tensor, Tensor]) -> None:
+        found.append(outputs[1].detach())
+
+    handle: RemovableHandle = (
+        layer.register_forward_hook(told)
+        if _is_of_transformers(layer)
+        else layer.attn_drop.register_forward_pre_hook(given)
+    )
+    return handle
 
 
-def _layers(tower: nn.Module) -> list[Any]:
-    """The attention layers of one of timm's."""
-    return [m for m in tower.modules() if hasattr(m, "fused_attn") and hasattr(m, "attn_drop")]
-
-
-def _of_timm(tower: nn.Module, pixels: Tensor) -> list[Tensor]:
-    """The weights that pass each layer's dropout; the fused kernel keeps none."""
-    layers, found = _layers(tower), list[Tensor]()
-    before = [layer.fused_attn for layer in layers]
-
-    def note(_: nn.Module, given: tuple[Tensor, ...]) -> None:
-        found.append(given[0].detach())
-
-    hooks = [layer.attn_drop.register_forward_pre_hook(note) for layer in layers]
-    try:
-        for layer in layers:
-            layer.fused_attn = False
-        tower(pixels)
-    finally:
-        for hook, layer, was in zip(hooks, layers, before, strict=True):
-            hook.remove()
-            layer.fused_attn = was
-    return found
+def _patch(network: nn.Module, layers: list[Any]) -> int:
+    """The side of a patch, pixels."""
+    if _is_of_transformers(layers[0]):
+        return int(layers[0].config.patch_size)
+    found: Any = next(m for m in network.modules() if hasattr(m, "patch_embed"))
+    return int(found.patch_embed.patch_size[0])

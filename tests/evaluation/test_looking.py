@@ -106,7 +106,8 @@ def test_even_attention_gives_every_patch_the_same() -> None:
     for name, parameter in encoder.model.named_parameters():
         if "q_proj" in name:
             nn.init.zeros_(parameter)
-    found = attentions_of(encoder.model, torch.rand(1, 3, 32, 48))
+    eye = clip_eye(encoder, torch.eye(16)[:2], ["FR", "JP"])
+    found = attentions_of(eye.network, torch.rand(1, 3, 32, 48))
     assert (found.rows, found.columns) == (2, 3)
     shares = token_map(roll_out([layer[0] for layer in found.layers]), 2, 3)
     assert torch.allclose(shares, torch.full((2, 3), (1 - 1 / 4) / 7, dtype=torch.float64))
