@@ -113,7 +113,7 @@ def test_even_attention_gives_every_patch_the_same() -> None:
     assert torch.allclose(shares, torch.full((2, 3), (1 - 1 / 4) / 7, dtype=torch.float64))
 
 
-def test_reading_attention_leaves_a_model_as_it_was() -> None:
+def test_attention_is_what_transformers_tells_and_leaves_the_model_as_it_was() -> None:
     encoder = tiny_encoder()
     eye = clip_eye(encoder, encoder.text_embeddings(["France", "Japan"]), ["FR", "JP"])
     pixels = eye.pixels(noise(1)[None])
@@ -124,6 +124,13 @@ def test_reading_attention_leaves_a_model_as_it_was() -> None:
     with torch.inference_mode():
         assert torch.equal(eye.network(pixels), before)
     assert kernels(encoder) == kinds
+    layers = attentions_of(eye.network, pixels).layers
+    tower: Any = encoder.model.vision_model
+    tower.set_attn_implementation("eager")
+    with torch.inference_mode():
+        told = tower(pixels, output_attentions=True, interpolate_pos_encoding=True).attentions
+    assert len(layers) == len(told) == SIZES["layers"]
+    assert all(torch.equal(one, other) for one, other in zip(layers, told, strict=True))
     assert "eager" not in kinds
 
 
