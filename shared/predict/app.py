@@ -14,8 +14,8 @@ import gradio as gr
 import numpy as np
 
 from shared.data_loader import DataListError, dataset_settings
+from shared.evaluation.looking import Eye, occlusion, overlay
 from shared.predict.answers import Answers
-from shared.predict.attention import occlusion, overlay
 from shared.predict.map_page import answer_map
 from shared.predict.neighbours import Neighbours
 from shared.predict.photos import photo_bytes
@@ -122,7 +122,7 @@ def _look(
             forget(path)
         found = predictor.predict_inputs(image[None], top=N_COUNTRIES, pin=pin)
         country = found[0].countries[0].code
-        marked = overlay(image, occlusion(predictor, image, country))
+        marked = overlay(image, occlusion(Eye.of(predictor.checkpoint), image, country))
         said, shown, notes = _shown(found, why_none)
         return [
             copy,

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from shared.evaluation.looking import Eye, occlusion
 from shared.geo import haversine_km, to_unit_vectors
 from shared.predict import Predictor
-from shared.predict.attention import occlusion
 from shared.predict.formats import as_csv, as_geojson, as_json
 from shared.predict.map_page import answer_map, answers_map
 from shared.training.heads import UnitVectorHead, VmfHead
@@ -65,10 +65,10 @@ def test_a_model_without_a_spread_says_so(tiny_root: Path) -> None:
 def test_covering_what_matters_costs_the_answer(tiny_root: Path, kind: str) -> None:
     folder = make_point_checkpoint("tiny", UnitVectorHead()) if kind == "points" else "tiny"
     predictor = Predictor.load(folder)
-    image = predictor.pixels(scene("FR", 1))
-    scores = occlusion(predictor, image)
+    eye, image = Eye.of(predictor.checkpoint), predictor.pixels(scene("FR", 1))
+    scores = occlusion(eye, image)
     assert scores.shape == (36, 64)
     assert np.isfinite(scores).all()
     assert scores.max() > 0
     plain = np.full_like(image, 127)  # covering grey with its own grey changes nothing
-    assert np.abs(occlusion(predictor, plain)).max() < 1e-5
+    assert np.abs(occlusion(eye, plain)).max() < 1e-5
