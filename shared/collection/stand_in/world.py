@@ -6,11 +6,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from shared.collection.demo_countries import COUNTRIES
 from shared.collection.demo_plan import DemoSettings, PlannedPlace, PlannedView, plan_places
 from shared.collection.demo_world import paint_pair
+from shared.data_loader import Pair, stable_order
 from shared.geo import check_points
 
 N_PICTURES = 12  # painted ones; a row of blocks in each view tells its place apart from others
@@ -128,6 +131,28 @@ class PhotoWorld:
             PhotoSpot(path, float(lat), float(lon))
             for path, (lat, lon) in zip(photos, array, strict=True)
         ]
+
+    @classmethod
+    def of_pairs(cls, pairs: Sequence[Pair], records: pd.DataFrame, seed: int) -> "PhotoWorld":
+        """A photo of each place, in an order that ids and seed decide.
+
+        Args:
+            pairs: JPEGs, with their records.
+            records: of `read_records`: `lat`, `lon`, and `place` where views share one.
+            seed: decides which view of a place is shown, and when.
+
+        Raises:
+            ValueError: no record has coordinates.
+        """
+        known = records.reindex(columns=["lat", "lon"]).dropna().index
+        places = records["place"] if "place" in records else records.index.to_series()
+        firsts: dict[str, str] = {}
+        for name in stable_order([str(name) for name in known], seed):
+            firsts.setdefault(str(places[name]), name)
+        paths = {pair.id: Path(pair.image) for pair in pairs}
+        chosen = list(firsts.values())
+        points = records.reindex(index=chosen, columns=["lat", "lon"]).to_numpy(np.float64)
+        return cls([paths[name] for name in chosen], points)
 
     def picture_of(self, place: int) -> int:
         """Each place has its own."""
