@@ -59,7 +59,8 @@ def answer_svg(answers: Answers, row: int = 0) -> str:
             axes.annotate(label, at, fontsize=7, color=INK, ha="center", path_effects=halo)
     file = io.StringIO()
     with rc_context({"svg.hashsalt": "lost-and-found"}):  # the same answer, the same bytes
-        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+        said = {"Date": None, "Creator": None}
+        figure.savefig(file, format="svg", metadata=said, bbox_inches="tight", pad_inches=0.02)
     return file.getvalue()
 
 

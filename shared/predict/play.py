@@ -15,6 +15,7 @@ from pathlib import Path
 
 from shared.collection.geoguessr import Bar, finished, hold_to_terms, open_session
 from shared.collection.geoguessr_faults import (
+    GeoguessrError,
     MissingError,
     NoPlaceError,
     NotSinglePlayerError,
@@ -22,7 +23,7 @@ from shared.collection.geoguessr_faults import (
 from shared.collection.geoguessr_limits import Limits, Settings, StopRun, Tally
 from shared.collection.geoguessr_map import guess_at
 from shared.collection.geoguessr_page import GamePage
-from shared.collection.geoguessr_session import Session
+from shared.collection.geoguessr_session import Session, find_browser
 from shared.collection.geoguessr_single import read_results, start_single
 from shared.collection.geoguessr_site import (
     ROUNDS_A_GAME,
@@ -31,12 +32,16 @@ from shared.collection.geoguessr_site import (
     is_single_player,
     is_stand_in,
 )
-from shared.collection.geoguessr_view import take_alone
+from shared.collection.geoguessr_view import Patience, take_alone
 from shared.collection.geoguessr_workers import Worker
+from shared.collection.stand_in.games import StandIn
+from shared.collection.stand_in.serving import stand_in_served
+from shared.collection.stand_in.world import World
 from shared.predict.answers import Answer
 from shared.predict.predictor import Predictor
 
 OF_PEOPLE = ("starting", "next_starts", "spectate", "answer")  # on pages of games with others
+STAND_IN_S = 20.0  # waited for anything on its pages: a busy machine is slow
 POLICY = """\
 A training aid. The program plays singleplayer rounds alone: it refuses everything else, rated or
 multiplayer games above all, where it would cheat people.
@@ -134,6 +139,44 @@ def play_games(
         rounds, totals, stopped = finished(work)
     wall_s = time.monotonic() - start
     return PlayReport(tuple(rounds), totals, Counter(tally.failures), stopped, wall_s)
+
+
+def play_on_stand_in(
+    predictor: Predictor, world: World, n_games: int, folder: Path, executable: str = ""
+) -> PlayReport:
+    """Serve a stand-in on 127.0.0.1, play some games on it, and end it.
+
+    Args:
+        predictor: the model.
+        world: what the stand-in shows.
+        n_games: games of five rounds.
+        folder: where a picture of the page is left if the run ends with an error.
+        executable: the browser's program; "" finds one.
+    """
+    patience = Patience(quiet_s=0.4, poll_s=0.1)  # its view is there in a moment
+    settings = Settings(
+        max_games=n_games,
+        pause_s=0.0,
+        retry_s=0.2,
+        timeout_s=STAND_IN_S,
+        patience=patience,
+        executable=executable,
+    )
+    with stand_in_served(StandIn(world, needs_login=False)) as site:
+        return play_games(predictor, settings, folder, site=site)
+
+
+def missing_browser(executable: str = "") -> str:
+    """Why there is no browser to play in, or "".
+
+    Args:
+        executable: the browser's program; "" looks for one.
+    """
+    try:
+        find_browser(executable)
+    except GeoguessrError as error:
+        return str(error)
+    return ""
 
 
 async def _play_all(

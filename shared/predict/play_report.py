@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from shared.boundaries import CRS, world_outlines
-from shared.evaluation.figures import BLUE, GREY, INK, ORANGE, new_figure, plain
+from shared.evaluation.figures import BLUE, INK, ORANGE, new_figure, plain
 from shared.evaluation.intervals import Interval, PlaceBootstrap
 from shared.evaluation.maps import ROBINSON, draw_world
 from shared.geo import GEOSCORE_MAXIMUM, Floats, geo_score, haversine_km
@@ -169,7 +169,8 @@ def points_figure(table: pd.DataFrame, note: str) -> Figure:
     plain(axes)
     at = np.arange(len(table)) + 0.6 * (table["game"].to_numpy() - 1)
     axes.bar(at, table["points"], color=BLUE, width=0.8, label="the model")
-    axes.scatter(at, table["constant"], color=GREY, marker="_", s=120, label="constant guess")
+    name = "constant guess"
+    axes.scatter(at, table["constant"], color=ORANGE, marker="_", s=160, linewidths=2, label=name)
     axes.set_xticks(at, table["round"], fontsize=7)
     axes.set(ylim=(0, GEOSCORE_MAXIMUM), ylabel="points", xlabel="round, game by game")
     axes.legend(frameon=False, fontsize=8, ncols=2, loc="lower left", bbox_to_anchor=(0, 1.0))
