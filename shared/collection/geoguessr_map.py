@@ -52,11 +52,14 @@ class Projection:
     top: float
 
     @classmethod
-    def of_tiles(cls, tiles: Sequence[tuple[str, float, float, float]], site: Site) -> "Projection":
-        """Read it from the tiles of a map: address, left, top and width of each.
+    def of_tiles(
+        cls, tiles: Sequence[tuple[str, float, float, float]], site: Site
+    ) -> "Projection | None":
+        """Read it from the pictures on a map; nothing where none of them is a tile.
 
-        Raises:
-            MissingError: none of them is a tile.
+        Args:
+            tiles: address, left, top and width of each.
+            site: knows the addresses of tiles.
         """
         found = [
             ([int(number) for number in m.groups()], left, top, width)
@@ -64,8 +67,7 @@ class Projection:
             if (m := site.map_tile.search(address)) and width > 0
         ]
         if not found:
-            what = f"map_tile ({site.map_tile.pattern!r})"
-            raise MissingError(what)
+            return None
         zoom = Counter(numbers[0] for numbers, *_ in found).most_common(1)[0][0]
         (_, x, y), left, top, width = next(one for one in found if one[0][0] == zoom)
         return cls(width * 2**zoom, left - x * width, top - y * width)
@@ -178,7 +180,7 @@ async def _projection(game_page: GamePage, guess_map: Locator) -> Projection:
             before: Projection | None = None
             while True:
                 tiles: Any = await guess_map.evaluate(TILES)
-                now = Projection.of_tiles(tiles, game_page.site) if tiles else None
+                now = Projection.of_tiles(tiles, game_page.site)
                 if now is not None and now == before:
                     return now
                 before = now
