@@ -40,6 +40,8 @@ lint: .venv/.ready ## Check style, types and notebooks
 	@$(PYTHON_BIN) -m nbqa mypy 1-data-collection 2-data-processing 3-training 4-evaluation
 	@$(PYTHON_BIN) -m shared.pipeline --check
 	@.tools/bin/poetry check --lock --quiet
+	@if command -v node >/dev/null; then for file in 4-evaluation/extension/*.js shared/collection/stand_in/*.js; do \
+		node --check --input-type=module <"$$file" || { echo "error: $$file" >&2; exit 1; }; done; fi
 
 format: .venv/.ready ## Format the code and the notebooks
 	@$(PYTHON_BIN) -m ruff check --fix .

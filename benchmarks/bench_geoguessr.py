@@ -54,7 +54,7 @@ def rows() -> Iterator[Row]:
 @contextmanager
 def _stand_in() -> Iterator[Site]:
     """The stand-in in a process of its own."""
-    command = [sys.executable, "-m", "tests.collection.geoguessr_site"]
+    command = [sys.executable, "-m", "shared.collection.stand_in"]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

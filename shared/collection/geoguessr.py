@@ -79,17 +79,17 @@ def collect_rounds(
         PageChangedError: something is not found on the page.
         GeoguessrError: something went wrong too many times in a row.
     """
-    _hold_to_terms(accept_terms)
-    with only_collector(folder), _Bar(expected_rounds(settings)) as tally:
+    hold_to_terms(accept_terms)
+    with only_collector(folder), Bar(expected_rounds(settings)) as tally:
         RoundStore(folder).recover()
 
         async def work() -> str:
-            async with _session(settings, site, cookies) as session:
+            async with open_session(settings, site, cookies) as session:
                 return await Collector(folder, settings, session, tally).run()
 
         stopped = "an error"
         try:
-            stopped = _finished(work)
+            stopped = finished(work)
         finally:
             write_run(folder, tally.report(stopped))
         return tally.report(stopped)
@@ -136,17 +136,17 @@ def repair_places(
     Raises:
         TermsError, LoginError, PageChangedError, GeoguessrError: as of `collect_rounds`.
     """
-    _hold_to_terms(accept_terms)
+    hold_to_terms(accept_terms)
     done = Repair()
     with only_collector(folder):
         store = RoundStore(folder)
         store.recover()
 
         async def work() -> None:
-            async with _session(settings, site, cookies) as session:
+            async with open_session(settings, site, cookies) as session:
                 await _repair_all(store, games, settings, session, done)
 
-        _finished(work)
+        finished(work)
     return done
 
 
@@ -180,12 +180,14 @@ def _correct(store: RoundStore, name: str, point: tuple[float, float], done: Rep
         done.right.append(name)
 
 
-def _hold_to_terms(accept_terms: bool) -> None:
+def hold_to_terms(accept_terms: bool) -> None:
+    """Go on only where the terms were acknowledged."""
     if not accept_terms:
         raise TermsError(TERMS)
 
 
-def _session(settings: Settings, site: Site | None, cookies: Path | None) -> Session:
+def open_session(settings: Settings, site: Site | None, cookies: Path | None) -> Session:
+    """A browser and an account; GeoGuessr's own pages unless told otherwise."""
     return Session(
         site or Site(),
         executable=settings.executable,
@@ -195,14 +197,14 @@ def _session(settings: Settings, site: Site | None, cookies: Path | None) -> Ses
     )
 
 
-class _Bar(Tally):
+class Bar(Tally):
     """A tally that shows a bar of rounds."""
 
-    def __init__(self, total: int | None) -> None:
+    def __init__(self, total: int | None, what: str = "collect") -> None:
         super().__init__()
-        self._bar = tqdm(total=total, desc="collect", unit="round")
+        self._bar = tqdm(total=total, desc=what, unit="round")
 
-    def __enter__(self) -> "_Bar":
+    def __enter__(self) -> "Bar":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -215,7 +217,7 @@ class _Bar(Tally):
         self._bar.update()
 
 
-def _finished(work: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
+def finished(work: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
     """The result of some work, done on an event loop of its own: notebooks have one running."""
     try:
         asyncio.get_running_loop()

@@ -13,6 +13,10 @@ class TermsError(GeoguessrError):
     """The site's terms were not acknowledged."""
 
 
+class NotSinglePlayerError(GeoguessrError):
+    """A program was about to play what people play against each other, or for a rating."""
+
+
 class LoginError(GeoguessrError):
     """There are no credentials, or the site does not take them; they are never part of it."""
 

@@ -9,7 +9,6 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from playwright.async_api import BrowserContext, Locator, Page, Request
 from playwright.async_api import Error as PlaywrightError
@@ -24,7 +23,6 @@ from shared.collection.geoguessr_faults import (
     RateLimitedError,
 )
 from shared.collection.geoguessr_site import (
-    MAP_MIN_HEIGHT_PX,
     PARKED_MOUSE,
     Site,
     game_of,
@@ -33,18 +31,12 @@ from shared.collection.geoguessr_site import (
 
 logger = logging.getLogger(__name__)
 
-# How many steps up from a mark on the map to the first ancestor that is tall enough; 0: none is.
-STEPS_UP = """(mark, least) => {
-    let steps = 0;
-    for (let at = mark; at; at = at.parentElement, steps += 1)
-        if (at.getBoundingClientRect().height > least) return steps;
-    return 0;
-}"""
 TEXTS_AROUND = """(inner) => {
     const around = [inner, inner.parentElement, inner.parentElement?.parentElement];
     return around.filter(Boolean).map((at) => at.innerText);
 }"""
 POLL_S = 0.1
+TEXTS = {"loading", "rate_limit", "starting", "next_starts", "over", "answer", "points"}
 GONE = ("crashed", "has been closed", "Connection closed", "Target closed", "was detached")
 
 
@@ -142,7 +134,7 @@ class GamePage:
         value = getattr(self.site, field)
         if field in {"canvas", "marker", "email", "password", "banners"}:
             return self.page.locator(value).filter(visible=True)
-        if field in {"loading", "rate_limit", "starting", "next_starts", "over", "answer"}:
+        if field in TEXTS:
             return self.text(value)
         return self.button(*((value,) if isinstance(value, str) else value))
 
@@ -195,36 +187,6 @@ class GamePage:
         async with self.troubles():
             await self.page.mouse.move(*PARKED_MOUSE)
 
-    async def guess_anywhere(self) -> None:
-        """Hover the map, so that it opens, click its middle, and guess.
-
-        The middle is as good as any point: only the answer is wanted.
-        """
-        guess_map = await self._find_map()
-        async with self.troubles(self.described(["map_marks"])):
-            await guess_map.hover()
-            await self._until_still(guess_map)
-            await guess_map.click()
-        await self.click("guess")
-
-    async def _find_map(self) -> Locator:
-        what = self.described(["map_marks"])
-        async with self.troubles(what):
-            for mark in self.site.map_marks:
-                for found in await self.page.locator(mark).all():
-                    steps = await found.evaluate(STEPS_UP, MAP_MIN_HEIGHT_PX)
-                    if steps:
-                        return found.locator(f"xpath=ancestor::*[{steps}]")
-        raise MissingError(what)
-
-    async def _until_still(self, guess_map: Locator) -> None:
-        """Wait until the map has opened: until it has the same place twice."""
-        async with asyncio.timeout(self.timeout_s):
-            before: Any = None
-            while (now := await guess_map.bounding_box()) != before or now is None:
-                before = now
-                await asyncio.sleep(POLL_S)
-
     async def place_of(self, marker: Locator) -> tuple[float, float]:
         """Click a marker of a true place, and read the address that it opens.
 
@@ -260,6 +222,18 @@ class GamePage:
             texts = await found.all_inner_texts()
         numbers = {int(m[1]) for text in texts if (m := self.site.round_shown.search(text))}
         return numbers.pop() if len(numbers) == 1 else None
+
+    async def points_shown(self) -> list[int]:
+        """The numbers of points that the page shows, in its order.
+
+        Raises:
+            MissingError: it shows none.
+        """
+        await self.wait_for("points")
+        async with self.troubles(self.described(["points"])):
+            texts = await self.named("points").all_inner_texts()
+        found = [m[1] for text in texts if (m := self.site.points.search(text))]
+        return [int(re.sub(r"\D", "", number)) for number in found]
 
     async def photograph(self, path: Path) -> Path | None:
         """A screenshot of the page as it is, for an error; nothing where the page is gone."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from shared.collection.geoguessr_faults import NoPlaceError, UnsettledError
 from shared.collection.geoguessr_limits import Limits, Tally
+from shared.collection.geoguessr_map import guess_anywhere
 from shared.collection.geoguessr_page import GamePage
 from shared.collection.geoguessr_site import ROUNDS_A_GAME, game_of
 from shared.collection.geoguessr_store import Ledger, RoundStore, pair_id
@@ -75,7 +76,7 @@ class SingleGame:
         shown = await game_page.round_shown()
         if shown is None or not self._is_known(shown):
             await self._take_photo(game_page, shown)
-        await game_page.guess_anywhere()
+        await guess_anywhere(game_page)
         await game_page.wait_for("view_results", "next_round")
 
     async def _take_photo(self, game_page: GamePage, shown: int | None) -> None:

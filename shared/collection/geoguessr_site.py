@@ -12,6 +12,8 @@ ROUNDS_A_GAME = 5  # of a World game
 PARKED_MOUSE = (0, 360)  # at the left edge, where the page shows no arrows and no labels
 MAP_MIN_HEIGHT_PX = 50  # the map for the guess is the ancestor of its marks that is taller
 MAP_MARGIN_PX = 40  # clicks nearer to its edges hit its buttons
+GAME_ID = "[A-Za-z0-9]{8,40}"  # seen: sixteen letters and digits
+GAME_MARK = "GAME"  # stands for the id of a game
 LEFT_OUT = ("actually", "indeed", "in")  # words that may stand before the country
 
 TERMS_URL = "https://www.geoguessr.com/terms"
@@ -36,6 +38,7 @@ class Site:
         canvas: the view.
         marker: of a true place.
         map_marks: what is found on the map for the guess.
+        map_tile: finds zoom, column and row in the address of a tile of that map.
         banners: cookie banners.
         hidden: the style sheet of the screenshot, in singleplayer only.
         email, password: fields of the form to log in.
@@ -44,6 +47,7 @@ class Site:
             `over` are shown.
         round_shown: finds the number of the round; where the page shows none, it is counted.
         answer: finds the sentence that tells the country.
+        points: finds what a round, or a game, brought.
     """
 
     base: str = "https://www.geoguessr.com"
@@ -60,6 +64,7 @@ class Site:
         'button[title="Keyboard shortcuts"] img',
         "text=/Map data ©/",
     )
+    map_tile: re.Pattern[str] = field(default=re.compile(r"!1i(\d+)!2i(\d+)!3i(\d+)"))
     banners: str = "#onetrust-consent-sdk, #snigel-cmp-framework"
     hidden: str = (
         "body * { visibility: hidden !important }"
@@ -83,6 +88,7 @@ class Site:
     over: str = "Game over"
     round_shown: re.Pattern[str] = field(default=re.compile(r"Round\s+(\d+)\s*/\s*\d+"))
     answer: re.Pattern[str] = field(default=re.compile(r"right answer was\s+(.+)", re.DOTALL))
+    points: re.Pattern[str] = field(default=re.compile(r"(\d[\d,.]*)\s+points?\b"))
 
     @classmethod
     def at(cls, address: str) -> "Site":
@@ -98,6 +104,22 @@ class Site:
 def game_of(url: str) -> str:
     """The id of a game: the last part of its address."""
     return url.partition("?")[0].partition("#")[0].rstrip("/").rpartition("/")[2]
+
+
+def is_single_player(url: str, site: Site) -> bool:
+    """Whether an address is that of a singleplayer game.
+
+    It is a list of what is allowed: the site's `game` with an id, and nothing else. Duels, battles,
+    parties, rated games, challenges and whatever the site may add have other addresses.
+    """
+    page = url.partition("?")[0].partition("#")[0]
+    before, _, after = site.url(site.game, GAME_MARK).partition(GAME_MARK)
+    return re.fullmatch(re.escape(before) + GAME_ID + re.escape(after), page) is not None
+
+
+def is_stand_in(site: Site) -> bool:
+    """Whether the pages are those of a stand-in on this machine."""
+    return re.fullmatch(r"http://127\.0\.0\.1:\d{1,5}", site.base) is not None
 
 
 def point_of(url: str, site: Site) -> tuple[float, float] | None:

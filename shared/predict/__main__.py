@@ -32,11 +32,15 @@ examples:
   # an exact point as well: a choice, because it looks surer than it is
   python -m shared.predict photo.jpg --checkpoint demo --pin
 
+  # for the browser extension (4-evaluation/extension): answer on 127.0.0.1 until Control-C
+  python -m shared.predict --serve --checkpoint demo
+
 JPEG, PNG and WebP are read: grey, 16 bits, CMYK and transparent ones too. EXIF orientation is
 applied; nothing else of a photo's metadata is read, and no position in it is ever used. What is
 corrupt, animated, too large or too small is refused by name; the other photos are still answered.
 Exit status: 0 all answered, 1 some photos refused, 2 the request makes no sense."""
 OK, SOME_REFUSED, USAGE = 0, 1, 2
+PORT = 47815  # of the service
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = found.add_argument
-    add("photos", nargs="+", metavar="PHOTO", help="a photo, or a folder of photos")
+    add("photos", nargs="*", metavar="PHOTO", help="a photo, or a folder of photos")
     add("--checkpoint", default="demo", metavar="NAME_OR_FOLDER", help=_CHECKPOINT)
     add("--task", default="", choices=["", "country", "region", "coordinates"], help=_TASK)
     group = found.add_mutually_exclusive_group()
@@ -77,6 +81,8 @@ def parser() -> argparse.ArgumentParser:
     add("--out", action="append", default=[], type=Path, metavar="FILE", help=_OUT)
     add("--print", dest="shown", default="text", choices=["text", *_PRINTED], help=_PRINT)
     add("--batch-size", type=int, default=64, metavar="N", help="photos at a time (default: 64)")
+    add("--serve", action="store_true", help=_SERVE)
+    add("--port", type=int, default=PORT, metavar="N", help=f"of --serve (default: {PORT})")
     return found
 
 
@@ -84,6 +90,7 @@ _CHECKPOINT = "a checkpoint's folder, or a data set's name for its best model (d
 _TASK = "which of a data set's models; by default the first that there is"
 _LEVEL = "share of the probability that the area holds (default: 0.9)"
 _OUT = "write the answers: .json, .csv, .geojson or .html (a map); may be given several times"
+_SERVE = "answer the browser extension on 127.0.0.1, instead of photos"
 _PRINTED = ["json", "csv", "geojson", "nothing"]
 _PRINT = "what is printed (default: text)"
 
@@ -97,7 +104,15 @@ def _run(options: argparse.Namespace) -> int:
     if wrong:
         msg = f"--out: expected files of {', '.join(FORMATS)}, but got {', '.join(wrong)}"
         raise ValueError(msg)
+    if options.serve == bool(options.photos):
+        msg = "Expected photos to look at, or --serve without photos"
+        raise ValueError(msg)
     predictor = Predictor.load(options.checkpoint, options.task)
+    if options.serve:
+        from shared.predict.service import run
+
+        run(predictor, print, options.port)
+        return OK
     paths = [Path(photo) for photo in options.photos]
     images: Any = paths[0] if len(paths) == 1 else paths
     if options.views_in_folders:

@@ -17,6 +17,9 @@ from shared.collection.geoguessr import (
 )
 from shared.collection.geoguessr_progress import rounds_table, runs_table
 from shared.collection.geoguessr_view import Patience
+from shared.collection.stand_in.games import FAULTS, PASSWORD, StandIn
+from shared.collection.stand_in.serving import stand_in_served
+from shared.collection.stand_in.world import PaintedWorld
 from shared.data_loader import read_record, write_json
 from tests.collection.geoguessr_site.helpers import (
     check_singleplayer,
@@ -24,9 +27,8 @@ from tests.collection.geoguessr_site.helpers import (
     needs_browser,
     quick,
 )
-from tests.collection.geoguessr_site.running import end_browser, served
-from tests.collection.geoguessr_site.server import FAULTS, PASSWORD, StandIn
-from tests.collection.geoguessr_site.world import World, number_in
+from tests.collection.geoguessr_site.photos import number_in
+from tests.collection.geoguessr_site.running import end_browser
 
 pytestmark = [pytest.mark.browser, needs_browser, pytest.mark.slow]
 
@@ -35,8 +37,8 @@ N_ROUNDS = int(os.environ.get("GEOGUESSR_ROUNDS", "20"))
 
 
 @pytest.fixture(scope="module")
-def world() -> World:
-    return World(2 * N_ROUNDS + 400)  # some games are begun and never met again
+def world() -> PaintedWorld:
+    return PaintedWorld(2 * N_ROUNDS + 400)  # some games are begun and never met again
 
 
 @pytest.fixture(autouse=True)
@@ -46,13 +48,13 @@ def _player(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def stand_in(world: World) -> StandIn:
+def stand_in(world: PaintedWorld) -> StandIn:
     return StandIn(world)
 
 
 @pytest.fixture
 def site(stand_in: StandIn) -> Iterator[Site]:
-    with served(stand_in) as found:
+    with stand_in_served(stand_in) as found:
         yield found
 
 
@@ -78,7 +80,7 @@ def test_a_game_becomes_five_pairs_of_the_settled_view_and_its_place(
 
 
 def test_a_battle_is_watched_to_its_end_and_gives_countries(
-    tmp_path: Path, world: World, stand_in: StandIn, site: Site
+    tmp_path: Path, world: PaintedWorld, stand_in: StandIn, site: Site
 ) -> None:
     report = collect_rounds(
         tmp_path, quick(mode="multiplayer"), accept_terms=True, site=site, cookies=tmp_path / "c"
@@ -95,11 +97,11 @@ def test_a_battle_is_watched_to_its_end_and_gives_countries(
 
 
 def test_after_a_crash_in_a_battle_every_photo_still_has_its_own_country(
-    tmp_path: Path, world: World
+    tmp_path: Path, world: PaintedWorld
 ) -> None:
     faults = {"page crash": 0.015}
     stand_in = StandIn(world, faults, seed=2, crash=end_browser, n_battle_rounds=6)
-    with served(stand_in) as site:
+    with stand_in_served(stand_in) as site:
         report = collect_rounds(
             tmp_path,
             quick(mode="multiplayer"),
@@ -152,7 +154,7 @@ def test_a_game_is_played_by_one_worker_whoever_meets_it(
 
 @pytest.mark.timeout(4 * 3600)
 def test_nothing_is_lost_or_doubled_when_five_per_cent_of_everything_fails(
-    tmp_path: Path, world: World
+    tmp_path: Path, world: PaintedWorld
 ) -> None:
     n_games = N_ROUNDS // 5
     stand_in = StandIn(world, dict.fromkeys(FAULTS, 0.05), seed=3, crash=end_browser)
@@ -160,7 +162,7 @@ def test_nothing_is_lost_or_doubled_when_five_per_cent_of_everything_fails(
     settings = quick(
         max_games=n_games, max_minutes=600, workers=3, tries=15, timeout_s=2.0, patience=patience
     )
-    with served(stand_in) as site:
+    with stand_in_served(stand_in) as site:
         report = collect_rounds(
             tmp_path / "pairs", settings, accept_terms=True, site=site, cookies=tmp_path / "c"
         )
@@ -183,7 +185,7 @@ def test_rate_limits_are_waited_for_longer_each_time(
 def test_a_changed_page_ends_the_run_with_the_selector_and_a_screenshot(
     tmp_path: Path, stand_in: StandIn
 ) -> None:
-    with served(stand_in) as site:
+    with stand_in_served(stand_in) as site:
         changed = replace(site, marker='[data-qa="gone"]')
         with pytest.raises(PageChangedError, match=r'marker.*\[data-qa="gone"\]') as caught:
             collect_rounds(

@@ -9,10 +9,10 @@ from random import Random
 
 import pytest
 
+from shared.collection.stand_in.games import StandIn
+from shared.collection.stand_in.serving import stand_in_served
+from shared.collection.stand_in.world import PaintedWorld
 from tests.collection.geoguessr_site.helpers import check_singleplayer, credentials, needs_browser
-from tests.collection.geoguessr_site.running import served
-from tests.collection.geoguessr_site.server import StandIn
-from tests.collection.geoguessr_site.world import World
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,9 +21,9 @@ ROOT = Path(__file__).parents[2]
 @needs_browser
 @pytest.mark.slow
 def test_killed_five_times_no_round_is_lost_halved_or_doubled(tmp_path: Path) -> None:
-    stand_in, folder = StandIn(World(200)), tmp_path / "pairs"
+    stand_in, folder = StandIn(PaintedWorld(200)), tmp_path / "pairs"
     draws = Random(5)
-    with served(stand_in) as site:
+    with stand_in_served(stand_in) as site:
         for turn in range(5):
             process = start(site.base, folder, n_games=2)
             wait_for_photos(folder, n_photos(folder) + 1 + turn % 2, process)

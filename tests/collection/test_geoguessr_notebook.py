@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from shared.collection.geoguessr import Site
+from shared.collection.stand_in.games import StandIn
+from shared.collection.stand_in.serving import stand_in_served
+from shared.collection.stand_in.world import PaintedWorld
 from shared.data_loader import read_record, write_json
 from shared.paths import ROOT_VARIABLE
 from tests.collection.geoguessr_site.helpers import credentials, needs_browser
-from tests.collection.geoguessr_site.running import served
-from tests.collection.geoguessr_site.server import StandIn
-from tests.collection.geoguessr_site.world import World
 from tests.collection.notebook_runs import run_notebook
 
 SETTINGS = 'title = "Tiny"\ndescription = "for a test"\nlicence = "none"\nsynthetic = true\n'
@@ -41,8 +41,8 @@ def test_the_notebook_collects_shows_repairs_and_pins(
 ) -> None:
     for name, value in credentials().items():
         monkeypatch.setenv(name, value)
-    stand_in = StandIn(World(50))
-    with served(stand_in) as site:
+    stand_in = StandIn(PaintedWorld(50))
+    with stand_in_served(stand_in) as site:
         quick: dict[str, object] = {
             "pause_s": 0.0,
             "quiet_s": 0.5,

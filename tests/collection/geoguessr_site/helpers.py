@@ -9,9 +9,9 @@ import pytest
 
 from shared.collection.geoguessr import Patience, Settings
 from shared.collection.geoguessr_session import BROWSERS
+from shared.collection.stand_in.games import EMAIL, PASSWORD, StandIn
 from shared.data_loader import read_record
-from tests.collection.geoguessr_site.server import EMAIL, PASSWORD, StandIn
-from tests.collection.geoguessr_site.world import has_exif, shown_number
+from tests.collection.geoguessr_site.photos import has_exif, shown_number
 
 needs_browser = pytest.mark.skipif(
     not any(shutil.which(name) for name in BROWSERS),

@@ -1,42 +1,9 @@
-"""Running the stand-in: in a thread beside a test, or as a program of its own."""
+"""Ending a browser, as a crash would."""
 
-import asyncio
 import os
 import signal
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-
-from aiohttp import web
-
-from shared.collection.geoguessr_site import Site
-from tests.collection.geoguessr_site.server import StandIn, make_app
-
-
-@contextmanager
-def served(stand_in: StandIn) -> Iterator[Site]:
-    """Serve the stand-in on a free port of loopback; where it is."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    runner = web.AppRunner(make_app(stand_in), shutdown_timeout=0.5)
-
-    async def start() -> int:
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        address: tuple[str, int] = runner.addresses[0]
-        return address[1]
-
-    try:
-        port = asyncio.run_coroutine_threadsafe(start(), loop).result(20)
-        yield Site.at(f"http://127.0.0.1:{port}")
-    finally:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(20)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
 
 
 def end_browser(what: str) -> None:

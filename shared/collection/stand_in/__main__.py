@@ -1,21 +1,21 @@
 """The stand-in as a program: prints its address, and serves until its input ends.
 
-python -m tests.collection.geoguessr_site [<places>]
+python -m shared.collection.stand_in [<places>]
 """
 
 import sys
 
-from tests.collection.geoguessr_site.running import served
-from tests.collection.geoguessr_site.server import StandIn
-from tests.collection.geoguessr_site.world import N_PICTURES, World
+from shared.collection.stand_in.games import StandIn
+from shared.collection.stand_in.serving import stand_in_served
+from shared.collection.stand_in.world import N_PICTURES, PaintedWorld
 
 
 def main() -> None:
     """Serve until the input ends."""
-    world = World(int(sys.argv[1]) if len(sys.argv) > 1 else 300)
+    world = PaintedWorld(int(sys.argv[1]) if len(sys.argv) > 1 else 300)
     for number in range(N_PICTURES):
         world.picture(number)  # painted before anybody waits for it
-    with served(StandIn(world)) as site:
+    with stand_in_served(StandIn(world)) as site:
         print(site.base, flush=True)  # noqa: T201 - read by whoever started it
         sys.stdin.read()
 

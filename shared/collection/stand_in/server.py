@@ -1,155 +1,36 @@
-"""The stand-in for the site: accounts, games, and everything that goes wrong there.
+"""The stand-in's addresses, and what it answers.
 
-It is written from what is known of the page, not from the scraper. Times are seconds.
+It is written from what is known of the site's pages, not from the program that reads them.
 """
 
+import asyncio
 import json
+import re
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
 from typing import Any
 
 from aiohttp import web
 
-from tests.collection.geoguessr_site.world import N_PICTURES, World
+from shared.collection.stand_in.games import EMAIL, PASSWORD, ROUNDS, Battle, Game, StandIn
+from shared.collection.stand_in.tiles import tile
 
 HERE = Path(__file__).parent
-EMAIL, PASSWORD = "player@example.org", "not a secret 42"
+TILE = re.compile(r"!1m5!1m4!1i(\d+)!2i(\d+)!3i(\d+)!4i256")
 DOT = bytes.fromhex(
     "47494638396101000100800000ffffff00000021f90401000000002c00000000010001000002024401003b"
 )
-ROUNDS = 5
-
-# Where each fault may happen: once at each of these moments.
-VIEW_FAULTS = ("blank view", "restless view", "loads for ever", "map is dead")
-FAULTS = (
-    *VIEW_FAULTS,
-    "late tiles",
-    "rate limit",
-    "same game",
-    "logged out",
-    "server error",
-    "dropped connection",
-    "cookie banner",
-    "guess fails",
-    "no marker",
-    "opens nothing",
-    "opens (0, 0)",
-    "page crash",
-    "browser crash",
-)
-
-
-@dataclass
-class Game:
-    """A singleplayer game: its places, and where it is."""
-
-    id: str
-    places: list[int]
-    index: int = 0
-    phase: str = "guess"
-    n_guesses: int = 0
-    moves_on: bool = False  # loaded again after a guess, it shows the next round
-    tells_number: bool = True
-    mark: int = 0
-
-
-@dataclass
-class Battle:
-    """A multiplayer game, by the clock."""
-
-    id: str
-    started: float
-    countries: list[int]
-
-
-@dataclass
-class StandIn:
-    """The site's state.
-
-    Attributes:
-        faults: how often each happens, 0 to 1, at each moment that it may.
-        crash: is told to end a page or the browser.
-        load_s, tile_s: of the view; there are eight tiles.
-    """
-
-    world: World
-    faults: Mapping[str, float] = field(default_factory=dict)
-    seed: int = 0
-    crash: Callable[[str], None] = lambda _: None
-    load_s: float = 0.05
-    tile_s: float = 0.01
-    round_s: float = 2.5
-    between_s: float = 1.0
-    n_battle_rounds: int = 4
-    limited: int = 0  # so many more games are refused
-
-    def __post_init__(self) -> None:
-        unknown = set(self.faults) - set(FAULTS)
-        assert not unknown, f"no such faults: {unknown}"
-        self.games: dict[str, Game] = {}
-        self.battles: dict[str, Battle] = {}
-        self.tokens: set[str] = set()
-        self.made: Counter[str] = Counter()
-        self.n_logins = 0
-        self.n_requests = 0
-        self.is_banned = False
-        self.agents: set[str] = set()
-        self._random = Random(self.seed)
-        self._next_place = 0
-
-    def happens(self, fault: str) -> bool:
-        """Whether a fault happens now; it is counted."""
-        if self._random.random() >= self.faults.get(fault, 0.0):
-            return False
-        self.made[fault] += 1
-        return True
-
-    def new_id(self) -> str:
-        """Sixteen letters and digits."""
-        letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-        return "".join(self._random.choice(letters) for _ in range(16))
-
-    def new_game(self) -> Game:
-        """A game at the next five places."""
-        first = self._next_place
-        self._next_place += ROUNDS
-        places = [n % len(self.world.places) for n in range(first, first + ROUNDS)]
-        n = len(self.games)
-        game = Game(self.new_id(), places, moves_on=n % 2 == 1)
-        game.tells_number, game.mark = n % 3 != 2, n % 2
-        self.games[game.id] = game
-        return game
-
-    def point(self, place: int) -> tuple[float, float]:
-        """Where a place is."""
-        found = self.world.places[place]
-        return found.lat, found.lon
-
-    def view(self, place: int, number: int | None) -> dict[str, Any]:
-        """What the page is told of a view."""
-        fault = next((name for name in VIEW_FAULTS if self.happens(name)), "")
-        return {
-            "picture": place % N_PICTURES,
-            "code": place,
-            "fault": fault,
-            "number": number,
-            "load_ms": 1000 * self.load_s,
-            "tile_ms": 1000 * self.tile_s * (8 if self.happens("late tiles") else 1),
-            "banner": 1 + self._random.randrange(2) if self.happens("cookie banner") else 0,
-        }
 
 
 def make_app(site: StandIn) -> web.Application:
     """The site's addresses."""
-    pages = Pages(site)
+    pages = _Pages(site)
     app = web.Application()
     app.add_routes(
         [
             web.get("/page.js", pages.script),
+            web.get("/map.js", pages.map_script),
+            web.get("/maps/vt", pages.tile),
             web.get("/dot.gif", pages.dot),
             web.get("/picture/{number}.jpg", pages.picture),
             web.get("/google/maps", pages.google),
@@ -170,7 +51,7 @@ def make_app(site: StandIn) -> web.Application:
     return app
 
 
-class Pages:
+class _Pages:
     """The answers."""
 
     def __init__(self, site: StandIn) -> None:
@@ -191,6 +72,21 @@ class Pages:
 
     async def script(self, _: web.Request) -> web.Response:
         return web.Response(body=(HERE / "page.js").read_bytes(), content_type="text/javascript")
+
+    async def map_script(self, _: web.Request) -> web.Response:
+        return web.Response(body=(HERE / "map.js").read_bytes(), content_type="text/javascript")
+
+    async def tile(self, request: web.Request) -> web.Response:
+        found = TILE.fullmatch(request.query.get("pb", ""))
+        if found is None:
+            raise web.HTTPNotFound
+        zoom, x, y = (int(number) for number in found.groups())
+        try:
+            drawn = await asyncio.to_thread(tile, zoom, x, y)
+        except ValueError as error:
+            raise web.HTTPNotFound from error
+        cached = {"Cache-Control": "max-age=3600"}
+        return web.Response(body=drawn, content_type="image/svg+xml", headers=cached)
 
     async def dot(self, _: web.Request) -> web.Response:
         return web.Response(body=DOT, content_type="image/gif")
@@ -230,7 +126,8 @@ class Pages:
         return answer
 
     def _name(self, request: web.Request) -> str:
-        return EMAIL if request.cookies.get("token") in self.site.tokens else ""
+        is_known = request.cookies.get("token") in self.site.tokens or not self.site.needs_login
+        return EMAIL if is_known else ""
 
     def _hold_to_login(self, request: web.Request) -> None:
         if not self._name(request):
@@ -258,7 +155,7 @@ class Pages:
     async def game(self, request: web.Request) -> web.Response:
         site, game = self.site, self._game(request)
         if site.happens("logged out"):
-            site.tokens.discard(request.cookies["token"])
+            site.tokens.discard(request.cookies.get("token", ""))
         for what in ("page crash", "browser crash"):
             if site.happens(what):
                 site.crash(what)
@@ -270,6 +167,7 @@ class Pages:
         told: dict[str, Any] = {"phase": game.phase, "index": game.index}
         if game.phase == "guess":
             told["view"] = {**site.view(game.places[game.index], number), "mark": game.mark}
+        told["points"] = game.points
         told["is_last"] = game.index == ROUNDS - 1
         told["hidden"] = game.phase == "result" and site.happens("no marker")
         return web.json_response(told)
@@ -278,8 +176,9 @@ class Pages:
         game = self._game(request)
         if self.site.happens("guess fails"):
             raise web.HTTPInternalServerError
+        told = json.loads(await request.text())
         if game.phase == "guess":
-            game.phase, game.n_guesses = "result", 1
+            self.site.score(game, (float(told["lat"]), float(told["lon"])))
         return web.json_response({})
 
     async def next_round(self, request: web.Request) -> web.Response:
@@ -307,6 +206,8 @@ class Pages:
 
     async def join(self, request: web.Request) -> web.Response:
         self._hold_to_login(request)
+        if not self.site.world.countries:
+            raise web.HTTPNotFound
         if self.site.happens("rate limit"):
             return web.json_response({"rate_limit": True})
         first = len(self.site.battles) * self.site.n_battle_rounds
@@ -342,7 +243,7 @@ class Pages:
         filler = ("", "in ", "indeed ", "actually ")[number % 4]
         name = self.site.world.countries[country]
         told["view"] = {
-            "picture": country % N_PICTURES,
+            "picture": self.site.world.picture_of(country),
             "code": country,
             "fault": "",
             "number": number + 1 if len(self.site.battles) % 2 else None,

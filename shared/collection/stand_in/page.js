@@ -45,8 +45,9 @@ function lobby(kind) {
   };
 }
 
-// The view: coarse at first, then tile after tile. Each sharp tile has a green mark; the number of
-// the place stands in it as a row of blocks, so that a photo tells which place it shows.
+// The view: coarse at first, then tile after tile. In a marked world each sharp tile has a green
+// mark, and the number of the place stands in it as a row of blocks, so that a photo tells which
+// place it shows.
 async function paint(canvas, view) {
   const context = canvas.getContext("2d");
   context.fillStyle = "#000";
@@ -61,8 +62,8 @@ async function paint(canvas, view) {
   const sharp = Object.assign(document.createElement("canvas"), { width: WIDTH, height: HEIGHT });
   const inner = sharp.getContext("2d");
   inner.drawImage(picture, 0, 0, WIDTH, HEIGHT);
-  const step = WIDTH / BITS;
-  for (let bit = 0; bit < BITS; bit += 1) {
+  const step = WIDTH / BITS, isMarked = view.code !== null;
+  for (let bit = 0; isMarked && bit < BITS; bit += 1) {
     inner.fillStyle = view.code & (1 << bit) ? "#fff" : "#000";
     inner.fillRect(bit * step, 400, step, 40);
   }
@@ -71,7 +72,7 @@ async function paint(canvas, view) {
     await pause(view.tile_ms);
     const x = (tile % COLUMNS) * w, y = Math.floor(tile / COLUMNS) * h;
     inner.fillStyle = "#0f0";
-    inner.fillRect(x + 20, y + 20, 16, 16);
+    if (isMarked) inner.fillRect(x + 20, y + 20, 16, 16);
     context.drawImage(sharp, x, y, w, h, x, y, w, h);
   }
   for (let turn = 0; view.fault === "restless view"; turn += 1) {
@@ -95,21 +96,25 @@ function scene(view) {
 }
 
 function guessMap(game, view) {
-  const box = add(app, `<div class="guess-map"><div style="height:100%"><div class="row">
+  const box = add(app, `<div class="guess-map"><div style="height:100%"><div class="tiles"></div><div class="row">
     ${view.mark === 0 ? `<div><button title="Keyboard shortcuts"><img width="12" height="10" alt="" src="/dot.gif"></button></div>` : ""}
     <span>Map data ©2026</span></div></div></div>`);
   const perform = add(app, `<button class="perform" style="display:none">Guess</button>`);
-  let openSince = 0;
+  let openSince = 0, guess = null;
+  const map = worldMap(box, box.querySelector(".tiles"));
   box.onmouseenter = () => { box.classList.add("open"); openSince = performance.now(); };
   box.onclick = (event) => {
     const area = box.getBoundingClientRect();
     const edge = Math.min(event.clientX - area.left, area.right - event.clientX,
       event.clientY - area.top, area.bottom - event.clientY);
     if (edge < 40 || performance.now() - openSince < 120 || view.fault === "map is dead") return;
+    if (map.wasDragged()) return;
+    guess = map.placeAt(event.clientX - area.left, event.clientY - area.top);
+    map.pin(guess);
     perform.style.display = "block";
   };
   perform.onclick = async () => {
-    await ask(`/api/games/${game}/guess`, {});
+    await ask(`/api/games/${game}/guess`, guess);
     result(game, await ask(`/api/games/${game}`));
   };
 }
@@ -135,7 +140,8 @@ function marker(parent, game, place) {
 }
 
 function result(game, state) {
-  show(`<div class="panel"><p>You scored 1 point</p></div>`);
+  const points = state.points[state.points.length - 1];
+  show(`<div class="panel"><h1>${points.toLocaleString("en")} ${points === 1 ? "point" : "points"}</h1></div>`);
   const panel = app.firstElementChild;
   setTimeout(() => {
     if (!state.hidden) marker(panel, game, state.index);
@@ -147,15 +153,17 @@ function result(game, state) {
   }, 30);
 }
 
-function results(game) {
-  show(`<div class="panel"><p>Summary</p></div>`);
+function results(game, state) {
+  const total = state.points.reduce((sum, points) => sum + points, 0);
+  const rounds = state.points.map((points, n) => `<li>Round ${n + 1}: ${points.toLocaleString("en")}</li>`);
+  show(`<div class="panel"><p>Summary</p><h1>${total.toLocaleString("en")} points</h1><ol>${rounds.join("")}</ol></div>`);
   for (let place = 0; place < 5; place += 1) marker(app.firstElementChild, game, place);
 }
 
 function play(game, state) {
   if (state.phase === "guess") guessing(game, state.view);
   else if (state.phase === "result") result(game, state);
-  else results(game);
+  else results(game, state);
 }
 
 // Battle Royale: the server's clock decides what is shown.
@@ -204,7 +212,7 @@ async function main() {
   if (path[0] === "maps") return lobby("games");
   if (path[0] === "multiplayer") return lobby("battles");
   if (path[0] === "battle-royale") return battle(path[1]);
-  if (path[0] === "results") return results(path[1]);
+  if (path[0] === "results") return results(path[1], await ask(`/api/games/${path[1]}`));
   if (path[0] === "game") return play(path[1], await ask(`/api/games/${path[1]}`));
   return show(`<h1>Home</h1><a href="/maps/world">Play</a>`);
 }
