@@ -10,7 +10,7 @@ from tests.notebook_runs import run_notebook
 
 NOTEBOOK = "4-evaluation/country"
 TINY = {"draws": 50, "processes": 1}
-FILES = ["figures", "metrics.json", "predictions.parquet", "report.html"]
+FILES = ["MODEL_CARD.md", "figures", "metrics.json", "predictions.parquet", "report.html"]
 
 
 def outputs_of(root: Path, dataset: str) -> Path:
@@ -39,6 +39,10 @@ def test_notebook_writes_all_outputs_and_the_same_bytes_again(tiny_root: Path) -
     assert metrics["baselines"]["nearest by colour"]["photos"]["top_1"]["value"] == 1.0
     assert metrics["baselines"]["majority class"]["photos"]["top_1"]["value"] == 0.333333
     assert metrics["baselines"]["chance"]["photos"]["top_1"]["value"] == 0.333333
+    card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert card.index("## On photos that it has never seen") < card.index("## Limits")
+    assert "18 photos of 9 places" in card
+    assert f"| top-1 | {100 * metrics['photos']['all']['top_1']['value']:.1f} % (" in card
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "By continent" in page
     assert "Town and country" in page

@@ -23,6 +23,8 @@ def test_notebook_judges_all_models_under_one_protocol(tiny_root: Path, task: st
         make_place_checkpoint("tiny", made)
     text = run_notebook(f"4-evaluation/{task}", tiny_root, draws=40, processes=1)
     assert "18 test photos, 24 training photos" in text
+    card = tiny_root / "4-evaluation" / ".data" / "tiny" / task / "MODEL_CARD.md"
+    assert "**Not an honest test**" in card.read_text(encoding="utf-8")
     assert "not honest" not in text
     assert "Honest test: no" in text  # made places of a country lie at one point
     metrics = metrics_of(tiny_root, task)

@@ -1,5 +1,6 @@
 """The notebooks of regions and coordinates, and a sweep of one, on the tiny made data."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -77,3 +78,19 @@ def test_sweep_notebook_picks_a_model_by_validation(tiny_root: Path) -> None:
     best = Checkpoint.load(folder / "best")
     assert best.config["parameters"]["lr"] == table.iloc[0]["lr"]
     assert (folder / "figures" / "parallel-coordinates.png").exists()
+    text = run_notebook(
+        "4-evaluation/sweep",
+        tiny_root,
+        sweep="two",
+        test_list="5-split-validation",
+        draws=40,
+        processes=1,
+    )
+    assert "16 photos of 16 places, 2 trials" in text
+    written = tiny_root / "4-evaluation" / ".data" / "tiny" / "sweep" / "two"
+    found = json.loads((written / "metrics.json").read_text(encoding="utf-8"))
+    shares = {trial["settings"]["lr"]: trial["top-1"]["value"] for trial in found["trials"]}
+    (effect,) = found["effects"]["top-1"]
+    assert (effect["level"], effect["against"]) == (0.0001, 0.002)
+    assert effect["change"]["value"] == pytest.approx(shares[0.0001] - shares[0.002], abs=1e-6)
+    assert found["picked_by_validation"] == table["trial"].iloc[0]
