@@ -136,6 +136,21 @@ def code_of(name: str) -> str:
     return code
 
 
+def spellings() -> dict[str, str]:
+    """The names that `code_of` accepts, as people write them, each with its code.
+
+    The short English names come first, then the others, both by the alphabet. Codes are left out
+    where nobody writes them (FRA; but USA), and so are names that fold to one that is there
+    ("Aland" beside "Åland").
+    """
+    short = {country.name: country.code for country in _table().values()}
+    found: dict[str, tuple[str, str]] = {}
+    for names in (short, dict([*_aliases(), *_long_names()])):
+        for name in sorted(names, key=fold):
+            found.setdefault(fold(name), (name, names[name]))
+    return dict(found.values())
+
+
 def suggest(name: str, count: int = 3) -> list[Suggestion]:
     """Known names that look like a name, best first, at most one for each code."""
     # Codes are left out: "us" would look like half of the world's names.
@@ -179,9 +194,21 @@ def _names() -> dict[str, str]:
 def _named_codes() -> list[tuple[str, str]]:
     """Names and codes of the table, the aliases, and pycountry."""
     pairs = [pair for c in _table().values() for pair in ((c.code, c.code), (c.name, c.code))]
+    codes = [(country.alpha_3, country.alpha_2) for country in pycountry.countries]
+    return [*pairs, *_aliases(), *_long_names(), *codes]
+
+
+def _aliases() -> list[tuple[str, str]]:
     with (TABLES / "country_aliases.csv").open(encoding="utf-8", newline="") as file:
-        pairs += [(row["alias"], row["code"]) for row in csv.DictReader(file)]
-    for country in pycountry.countries:
-        fields = ("name", "official_name", "common_name", "alpha_3")
-        pairs += [(value, country.alpha_2) for f in fields if (value := getattr(country, f, None))]
-    return pairs
+        return [(row["alias"], row["code"]) for row in csv.DictReader(file)]
+
+
+def _long_names() -> list[tuple[str, str]]:
+    """The names that pycountry has of a country: its name, the official and the common one."""
+    fields = ("name", "official_name", "common_name")
+    return [
+        (name, country.alpha_2)
+        for country in pycountry.countries
+        for field in fields
+        if (name := getattr(country, field, None))
+    ]

@@ -150,3 +150,15 @@ def test_all_80_names_of_country_views_are_known() -> None:
     names = {json.loads(path.read_bytes())["country"] for path in folder.glob("*.json")}
     assert len(names) == 80
     assert {code_of(name) for name in names} <= set(countries.all_codes())
+
+
+def test_every_spelling_is_accepted_and_the_short_english_names_come_first() -> None:
+    found = countries.spellings()
+    assert {name: code_of(name) for name in found} == found
+    assert list(found)[: len(countries.all_codes())] == sorted(
+        map(countries.name_of, countries.all_codes()), key=countries.fold
+    )
+    for name in ("USA", "UK", "Holland", "Czech Republic", "Burma", "Ivory Coast", "Zaire"):
+        assert name in found
+    assert "FRA" not in found  # a code that nobody writes
+    assert "Aland" not in found  # folds to Åland, which is there

@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 import shapely
 
+from shared.arcs import circle, great_circle
 from shared.geo import haversine_km
 from shared.web_map import (
     add_areas,
     add_circle,
     add_line,
     add_points,
-    circle,
     focus,
-    great_circle,
     world_map,
     write_page,
 )

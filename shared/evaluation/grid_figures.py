@@ -16,6 +16,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from shared.arcs import great_circle
 from shared.boundaries import CRS, world_outlines
 from shared.evaluation.distances import distance_km
 from shared.evaluation.figures import BLUE, FAINT, INK, ORANGE, new_figure, plain
@@ -32,7 +33,6 @@ from shared.web_map import (
     add_line,
     add_points,
     focus,
-    great_circle,
     world_map,
 )
 

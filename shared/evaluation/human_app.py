@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 import plotly.graph_objects as go
 
-from shared.countries import UnknownCountryError, all_codes, name_of
+from shared.countries import UnknownCountryError, name_of, spellings
 from shared.evaluation.human_game import Game, GamePhoto, Outcome, begin, kindly
 from shared.evaluation.human_sessions import EXPERIENCES, MOST_ANSWERS
 from shared.partitions import countries_partition, world_outlines
@@ -57,7 +57,6 @@ class Setting:
 
 def build(setting: Setting) -> Any:  # noqa: ANN401 - gradio has no types for its Blocks
     """The page of the game."""
-    names = sorted(name_of(code) for code in all_codes())
     with gr.Blocks(title="Where was this photo taken?", analytics_enabled=False) as page:
         game = gr.State(None)
         with gr.Column(visible=True) as door:
@@ -82,7 +81,7 @@ def build(setting: Setting) -> Any:  # noqa: ANN401 - gradio has no types for it
                     )
                 with gr.Column(scale=2):
                     typed = gr.Dropdown(
-                        names,
+                        suggested_names(),
                         multiselect=True,
                         allow_custom_value=True,
                         max_choices=MOST_ANSWERS,
@@ -112,6 +111,15 @@ def build(setting: Setting) -> Any:  # noqa: ANN401 - gradio has no types for it
         larger.input(_resize, [game, larger], [photo], api_visibility="private")
         stop.click(_stop, [game], [game, door, room, refusal], api_visibility="private")
     return page
+
+
+def suggested_names() -> list[tuple[str, str]]:
+    """What is suggested while a player types, and what it stands for: every name that counts.
+
+    The short English names come first; others say which country they are.
+    """
+    named = [(name, name_of(code)) for name, code in spellings().items()]
+    return [(name if name == short else f"{name} ({short})", name) for name, short in named]
 
 
 def _enter(setting: Setting) -> Callable[[str, str], list[Any]]:

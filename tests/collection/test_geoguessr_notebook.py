@@ -11,7 +11,7 @@ from shared.collection.stand_in.world import PaintedWorld
 from shared.data_loader import read_record, write_json
 from shared.paths import ROOT_VARIABLE
 from tests.collection.geoguessr_site.helpers import credentials, needs_browser
-from tests.collection.notebook_runs import run_notebook
+from tests.notebook_runs import run_notebook
 
 SETTINGS = 'title = "Tiny"\ndescription = "for a test"\nlicence = "none"\nsynthetic = true\n'
 
@@ -27,7 +27,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.slow
 def test_by_default_the_notebook_shows_the_terms_and_contacts_nobody(root: Path) -> None:
-    text = run_notebook("geoguessr", root)
+    text = run_notebook("1-data-collection/geoguessr", root)
     assert "geoguessr.com/terms" in text
     assert "nobody is contacted, and nothing is collected" in text
     assert "There are no pairs yet" in text
@@ -49,7 +49,9 @@ def test_the_notebook_collects_shows_repairs_and_pins(
             "timeout_s": 5.0,
             "max_games": 1,
         }
-        text = run_notebook("geoguessr", root, **quick, **address(site), may_write_lists=True)
+        text = run_notebook(
+            "1-data-collection/geoguessr", root, **quick, **address(site), may_write_lists=True
+        )
         (game,) = stand_in.games
         assert "5 rounds of 1 games; it ended: all games are played" in text
         assert "5 rounds in all, 5 with coordinates" in text
@@ -60,7 +62,7 @@ def test_the_notebook_collects_shows_repairs_and_pins(
         record = read_record(wrong)
         write_json(wrong, {**record, "coordinates": [1.5, 2.5]})
         quick |= {"repair_games": [game], "may_write_lists": True}
-        text = run_notebook("geoguessr", root, **quick, **address(site))
+        text = run_notebook("1-data-collection/geoguessr", root, **quick, **address(site))
         assert "1 corrected, 4 were right" in text
         assert read_record(wrong)["coordinates"] == record["coordinates"]
         assert "10 rounds in all, 10 with coordinates" in text

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.collection.notebook_runs import run_notebook
 from tests.collection.public_stand_ins import gps_exif, jpeg
 from tests.collection.public_stand_ins import project as project
+from tests.notebook_runs import run_notebook
 
 SETTINGS = 'title = "Tiny"\ndescription = "for a test"\nlicence = "MIT"\n'
 
@@ -19,7 +19,7 @@ def lists(project: Path) -> Path:
 
 @pytest.mark.slow
 def test_it_only_explains_before_the_terms_are_accepted(project: Path, lists: Path) -> None:
-    text = run_notebook("public_datasets", project, adapter="mapillary")
+    text = run_notebook("1-data-collection/public_datasets", project, adapter="mapillary")
     assert "LOST_AND_FOUND_MAPILLARY_TOKEN" in text
     assert "CC BY-SA 4.0" in text
     assert "Nothing is read and nobody is contacted" in text
@@ -38,12 +38,12 @@ def test_own_photos_are_collected_pinned_and_held_to_the_list(
         (photos / f"p{number}.jpg").write_bytes(jpeg(number, gps_exif(-33.8 - number, 151.2)))
     (photos / "bare.jpg").write_bytes(jpeg(9))
     told = {"address": str(photos), "accept_terms": True, "licence": "CC0"}
-    text = run_notebook("public_datasets", project, may_write_lists=True, **told)
+    text = run_notebook("1-data-collection/public_datasets", project, may_write_lists=True, **told)
     assert "4 pairs of 4 listed: 4 written now, 0 kept from before" in text
     assert "1 x no GPS position in EXIF: bare.jpg" in text
     pinned = (lists / "1-collect.txt").read_bytes()
     assert b"# source: 1-data-collection/public_datasets.ipynb, own photos; " in pinned
     assert b"licence: CC0" in pinned
-    again = run_notebook("public_datasets", project, **told)
+    again = run_notebook("1-data-collection/public_datasets", project, **told)
     assert "0 written now, 4 kept from before" in again
     assert (lists / "1-collect.txt").read_bytes() == pinned

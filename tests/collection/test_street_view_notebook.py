@@ -7,8 +7,8 @@ import geopandas as gpd
 import pytest
 
 from shared.paths import ROOT_VARIABLE
-from tests.collection.notebook_runs import run_notebook
 from tests.collection.street_view_api import KEY, StandIn
+from tests.notebook_runs import run_notebook
 
 SETTINGS = 'title = "Tiny"\ndescription = "for a test"\nlicence = "MIT"\nsynthetic = true\n'
 KEY_VARIABLE = "LOST_AND_FOUND_STREET_VIEW_KEY"
@@ -33,12 +33,12 @@ def test_notebook_explains_then_asks_then_takes_pins_and_goes_on(
     with StandIn() as api:
         here = {"service_url": api.url, **TINY}
         monkeypatch.setenv(KEY_VARIABLE, KEY)
-        text = run_notebook("street_view", root, **here, confirm_usd=10.0)
+        text = run_notebook("1-data-collection/street_view", root, **here, confirm_usd=10.0)
         assert "nothing was contacted" in text
         assert "set accept_terms=True" in text
         assert api.asked == []
 
-        text = run_notebook("street_view", root, **here, accept_terms=True)
+        text = run_notebook("1-data-collection/street_view", root, **here, accept_terms=True)
         n_cells = len(gpd.read_parquet(folder / "plan/grid.parquet"))
         usd = n_cells * 3 * 0.007
         assert f"{n_cells * 3:,} photos to take x 0.007 USD = {usd:.2f} USD" in text
@@ -47,14 +47,14 @@ def test_notebook_explains_then_asks_then_takes_pins_and_goes_on(
         assert api.photos_asked == []
 
         paid = {**here, "accept_terms": True, "confirm_usd": 10.0, "may_write_lists": True}
-        text = run_notebook("street_view", root, **paid)
+        text = run_notebook("1-data-collection/street_view", root, **paid)
         assert f"{n_cells * 3} photos taken now, {n_cells * 3} of {n_cells * 3} are there" in text
         assert f"photos: {n_cells * 3}" in text
         assert len(list(folder.glob("*.jpg"))) == n_cells * 3
         pinned = (root / "data-lists/tiny/1-collect.txt").read_bytes()
         n_asked = len(api.asked)
         assert "0 photos taken now" in run_notebook(
-            "street_view", root, **{**paid, "may_write_lists": False}
+            "1-data-collection/street_view", root, **{**paid, "may_write_lists": False}
         )
         assert len(api.asked) == n_asked
     assert (root / "data-lists/tiny/1-collect.txt").read_bytes() == pinned
@@ -64,7 +64,7 @@ def test_notebook_explains_then_asks_then_takes_pins_and_goes_on(
 
 @pytest.mark.slow
 def test_notebook_with_its_own_parameters_shows_the_bill_and_names_the_key(root: Path) -> None:
-    text = run_notebook("street_view", root)
+    text = run_notebook("1-data-collection/street_view", root)
     assert "246 places wanted in 246 cells" in text
     assert "at most 246 places x 3 headings x 0.007 USD = 5.17 USD" in text
     assert f"put your key in the environment, or in .env, as {KEY_VARIABLE}" in text
@@ -78,7 +78,7 @@ def test_notebook_takes_cities_by_rank(root: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv(KEY_VARIABLE, KEY)
     with StandIn(share_covered=1.0) as api:
         run_notebook(
-            "street_view",
+            "1-data-collection/street_view",
             root,
             **{**TINY, "service_url": api.url},
             look_in="cities",

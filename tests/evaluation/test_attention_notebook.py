@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import papermill
 import pytest
 import torch
 from torch import nn
@@ -35,8 +34,8 @@ from shared.training.backbones import UNCHANGED, Normalisation, build_backbone
 from shared.training.checkpoint import Checkpoint
 from shared.training.images import Preprocessing
 from tests.evaluation.test_zero_shot_notebook import save_stand_in
+from tests.notebook_runs import run_notebook
 
-NOTEBOOK = Path(__file__).parents[2] / "4-evaluation" / "attention.ipynb"
 WORLD = DemoSettings(n_places=5, n_multiplayer=0, width=160, height=90)
 SMALL = ResizeSettings(96, 54)
 
@@ -137,17 +136,9 @@ def make_checkpoint(dataset: str, codes: list[str]) -> None:
     Checkpoint(network, config, countries_partition(codes)).save(folder)
 
 
-def run_notebook(folder: Path, **parameters: object) -> str:
-    done = papermill.execute_notebook(
-        NOTEBOOK,
-        folder / "attention.ipynb",
-        parameters={"draws": 40, "processes": 1, "n_untrained": 1, "n_shown": 2, **parameters},
-        kernel_name="python3",
-        cwd=folder,
-        progress_bar=False,
-    )
-    cells = [cell for cell in done.cells if cell.cell_type == "code"]
-    return "\n".join(output.get("text", "") for cell in cells for output in cell.outputs)
+def run_attention(folder: Path, **parameters: object) -> str:
+    quick = {"draws": 40, "processes": 1, "n_untrained": 1, "n_shown": 2}
+    return run_notebook("4-evaluation/attention", folder, **{**quick, **parameters})
 
 
 @pytest.mark.slow
@@ -158,7 +149,7 @@ def test_notebook_measures_maps_on_painted_photos(
     make_checkpoint("tiny", make_world("tiny"))
     save_stand_in(data_folder("3-training", "tiny") / "contrastive" / "best")
     painted_with = {"n_places": 5, "n_multiplayer": 0, "width": 160, "height": 90}
-    text = run_notebook(tmp_path, dataset="tiny", n_photos=4, painted_with=painted_with)
+    text = run_attention(tmp_path, n_photos=4, painted_with=painted_with)
     assert "Tiny: synthetic, 4 photos of" in text
     assert "The cues of 4 photos were painted again" in text
     assert "country, occlusion: on a cue in" in text
@@ -181,7 +172,7 @@ def test_notebook_measures_maps_on_painted_photos(
 
 @pytest.mark.slow
 def test_notebook_only_looks_where_cues_are_not_known(tiny_root: Path) -> None:
-    text = run_notebook(tiny_root, dataset="tiny", n_photos=2, models=["country", "contrastive"])
+    text = run_attention(tiny_root, n_photos=2, models=["country", "contrastive"])
     assert "The cues of these photos are not known" in text
     assert "contrastive is left out: Expected a checkpoint in" in text
     folder = tiny_root / "4-evaluation" / ".data" / "tiny" / "attention"

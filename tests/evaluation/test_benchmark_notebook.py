@@ -6,25 +6,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-import papermill
 import pytest
 
 from tests.evaluation.conftest import COLOURS, PLACES
+from tests.notebook_runs import run_notebook
 
-NOTEBOOK = Path(__file__).parents[2] / "4-evaluation" / "benchmark.ipynb"
-
-
-def run_notebook(folder: Path, **parameters: object) -> str:
-    done = papermill.execute_notebook(
-        NOTEBOOK,
-        folder / "benchmark.ipynb",
-        parameters={"draws": 40, "processes": 1, **parameters},
-        kernel_name="python3",
-        cwd=folder,
-        progress_bar=False,
-    )
-    cells = [cell for cell in done.cells if cell.cell_type == "code"]
-    return "\n".join(output.get("text", "") for cell in cells for output in cell.outputs)
+NOTEBOOK = "4-evaluation/benchmark"
+TINY = {"draws": 40, "processes": 1}
 
 
 def metrics_of(root: Path, dataset: str, name: str) -> Any:
@@ -45,7 +33,13 @@ def test_a_foreign_table_is_measured_and_put_beside_published_results(tiny_root:
     table = folder / "im2gps3k_places365.csv"
     table.write_text("\n".join([*lines, "gone.jpg,a@N0,1.0,2.0"]), encoding="utf-8")
     text = run_notebook(
-        tiny_root, dataset="other", source=str(table), checkpoint="tiny", name="made"
+        NOTEBOOK,
+        tiny_root,
+        **TINY,
+        dataset="other",
+        source=str(table),
+        checkpoint="tiny",
+        name="made",
     )
     assert "swapped" in text
     assert "1 of 5 photos are not there" in text
@@ -63,7 +57,7 @@ def test_a_foreign_table_is_measured_and_put_beside_published_results(tiny_root:
 
 @pytest.mark.slow
 def test_synthetic_photos_are_put_beside_no_published_result(tiny_root: Path) -> None:
-    text = run_notebook(tiny_root, dataset="tiny")
+    text = run_notebook(NOTEBOOK, tiny_root, **TINY)
     assert "Synthetic photos: not put beside real ones." in text
     metrics = metrics_of(tiny_root, "tiny", "country-5-split-test")
     assert metrics["beside_published"] == []

@@ -3,35 +3,20 @@
 import json
 from pathlib import Path
 
-import papermill
 import pytest
 
 from shared.evaluation.predictions import read_predictions
 from shared.paths import ROOT_VARIABLE
 from shared.training.city_clip_fit import CityClip
+from tests.notebook_runs import run_notebook
 from tests.training.city_photos import TINY_CITIES, make_city_dataset
-
-PROJECT = Path(__file__).parents[2]
-
-
-def run_notebook(notebook: str, folder: Path, **parameters: object) -> str:
-    done = papermill.execute_notebook(
-        PROJECT / notebook,
-        folder / "executed.ipynb",
-        parameters=parameters,
-        kernel_name="python3",
-        cwd=folder,
-        progress_bar=False,
-    )
-    cells = [cell for cell in done.cells if cell.cell_type == "code"]
-    return "\n".join(output.get("text", "") for cell in cells for output in cell.outputs)
 
 
 @pytest.mark.slow
 def test_the_notebooks_train_and_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path))
     make_city_dataset(tmp_path)
-    first = run_notebook("3-training/city_clip.ipynb", tmp_path, **TINY_CITIES)
+    first = run_notebook("3-training/city_clip", tmp_path, **TINY_CITIES)
     assert "5 cities are seen in training, 1 are held out" in first
     assert "The text encoder is a stand-in" in first
     folder = tmp_path / "3-training" / ".data" / "tiny"
@@ -45,7 +30,7 @@ def test_the_notebooks_train_and_judge(tmp_path: Path, monkeypatch: pytest.Monke
         "draws": 40,
         "processes": 1,
     }
-    second = run_notebook("4-evaluation/city_clip.ipynb", tmp_path, **wanted)
+    second = run_notebook("4-evaluation/city_clip", tmp_path, **wanted)
     assert "top-6: 6 cities, 24 of 24 photos" in second
     written = tmp_path / "4-evaluation" / ".data" / "tiny" / "city_clip"
     metrics = json.loads((written / "metrics.json").read_text(encoding="utf-8"))

@@ -3,27 +3,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import papermill
 import pytest
 
 from shared.evaluation.predictions import read_predictions
+from tests.notebook_runs import run_notebook
 
-NOTEBOOK = Path(__file__).parents[2] / "4-evaluation" / "country.ipynb"
-FILES = ["figures", "metrics.json", "predictions.parquet", "report.html"]
-
-
-def run_notebook(folder: Path, **parameters: object) -> str:
-    """Run the notebook in a fresh kernel; the text of all its outputs."""
-    done = papermill.execute_notebook(
-        NOTEBOOK,
-        folder / "executed.ipynb",
-        parameters={"dataset": "tiny", "draws": 50, "processes": 1, **parameters},
-        kernel_name="python3",
-        cwd=folder,
-        progress_bar=False,
-    )
-    cells = [cell for cell in done.cells if cell.cell_type == "code"]
-    return "\n".join(output.get("text", "") for cell in cells for output in cell.outputs)
+NOTEBOOK = "4-evaluation/country"
+TINY = {"draws": 50, "processes": 1}
+FILES = ["MODEL_CARD.md", "figures", "metrics.json", "predictions.parquet", "report.html"]
 
 
 def outputs_of(root: Path, dataset: str) -> Path:
@@ -37,7 +24,7 @@ def metrics_of(folder: Path) -> Mapping[str, Any]:
 
 @pytest.mark.slow
 def test_notebook_writes_all_outputs_and_the_same_bytes_again(tiny_root: Path) -> None:
-    text = run_notebook(tiny_root)
+    text = run_notebook(NOTEBOOK, tiny_root, **TINY)
     folder = outputs_of(tiny_root, "tiny")
     assert set(FILES) <= {path.name for path in folder.iterdir()}
     assert "18 photos of 9 places in 3 countries" in text
@@ -52,6 +39,10 @@ def test_notebook_writes_all_outputs_and_the_same_bytes_again(tiny_root: Path) -
     assert metrics["baselines"]["nearest by colour"]["photos"]["top_1"]["value"] == 1.0
     assert metrics["baselines"]["majority class"]["photos"]["top_1"]["value"] == 0.333333
     assert metrics["baselines"]["chance"]["photos"]["top_1"]["value"] == 0.333333
+    card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert card.index("## On photos that it has never seen") < card.index("## Limits")
+    assert "18 photos of 9 places" in card
+    assert f"| top-1 | {100 * metrics['photos']['all']['top_1']['value']:.1f} % (" in card
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "By continent" in page
     assert "Town and country" in page
@@ -60,13 +51,13 @@ def test_notebook_writes_all_outputs_and_the_same_bytes_again(tiny_root: Path) -
     assert '<span class="badge">synthetic</span>' in page
     written = {path: path.read_bytes() for path in folder.glob("*.[jp]*")}
     assert {path.name for path in written} == {"metrics.json", "predictions.parquet"}
-    run_notebook(tiny_root)
+    run_notebook(NOTEBOOK, tiny_root, **TINY)
     assert {path: path.read_bytes() for path in written} == written
 
 
 @pytest.mark.slow
 def test_notebook_evaluates_a_model_of_another_data_set(tiny_root: Path) -> None:
-    text = run_notebook(tiny_root, dataset="other", checkpoint="tiny")
+    text = run_notebook(NOTEBOOK, tiny_root, **TINY, dataset="other", checkpoint="tiny")
     assert "1 countries of the test are no classes of the model" in text
     folder = outputs_of(tiny_root, "other")
     metrics = metrics_of(folder)

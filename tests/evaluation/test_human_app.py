@@ -57,7 +57,12 @@ def test_a_player_answers_stops_and_goes_on_in_another_browser(
         with open_page(url) as (page, outside):
             enter(page, "Ann")
             page.locator("#typed input").fill("Fra")  # suggestions while typing
-            expect(page.get_by_role("option", name="France")).to_be_visible(timeout=PATIENCE_MS)
+            france = page.get_by_role("option", name="France", exact=True)
+            expect(france).to_be_visible(timeout=PATIENCE_MS)
+            page.locator("#typed input").fill("Holl")  # every name that counts is suggested
+            page.get_by_role("option", name="Holland (Netherlands)").click()
+            expect(page.locator("#typed .token")).to_contain_text("Holland (Netherlands)")
+            page.locator("#typed .token-remove").first.click()
             answer(page, "Frence")
             says(page, "#said", "I know no country called “Frence”. Did you mean France")
             says(page, "#score", "Nothing answered yet")

@@ -4,14 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shared.evaluation.human_compare import (
-    exact_share,
-    mcnemar,
-    paired_answers,
-    player_table,
-    verdict,
-    versus,
-)
+from shared.evaluation.human_compare import exact_share, mcnemar, paired_answers, versus
+from shared.evaluation.human_report import player_table, verdict
 from shared.evaluation.intervals import PlaceBootstrap
 
 BOOTSTRAP = PlaceBootstrap(0, 500)

@@ -1,7 +1,6 @@
 import json
 from pathlib import Path
 
-import papermill
 import pytest
 
 from shared.data_loader import list_digest, load_pairs, processed_store
@@ -10,22 +9,9 @@ from shared.evaluation.inputs import truth_of
 from shared.evaluation.predictions import make_predictions
 from shared.training.checkpoint import Checkpoint
 from shared.training.images import cache_images
+from tests.notebook_runs import run_quiet_notebook
 
-NOTEBOOK = Path(__file__).parents[2] / "4-evaluation" / "human_baseline.ipynb"
-
-
-def run_notebook(folder: Path, **parameters: object) -> str:
-    done = papermill.execute_notebook(
-        NOTEBOOK,
-        folder / "executed.ipynb",
-        parameters={"dataset": "tiny", "draws": 50, **parameters},
-        kernel_name="python3",
-        cwd=folder,
-        progress_bar=False,
-    )
-    outputs = [o for cell in done.cells if cell.cell_type == "code" for o in cell.outputs]
-    assert not any("Warning" in o.text for o in outputs if o.get("name") == "stderr")
-    return "\n".join(output.get("text", "") for output in outputs)
+NOTEBOOK = "4-evaluation/human_baseline"
 
 
 @pytest.mark.slow
@@ -38,7 +24,9 @@ def test_the_question_is_open_without_players_and_answered_with_them(tiny_root: 
     table = make_predictions(truth, model.predict(images), model.partition)
     folder = tiny_root / "4-evaluation" / ".data" / "tiny"
 
-    assert "Nobody has played yet, so the question is open" in run_notebook(tiny_root)
+    assert "Nobody has played yet, so the question is open" in run_quiet_notebook(
+        NOTEBOOK, tiny_root, draws=50
+    )
     assert json.loads((folder / "human" / "human.json").read_text())["players"] == 0
 
     photos = choose_photos(pairs, truth, 0)
@@ -48,7 +36,7 @@ def test_the_question_is_open_without_players_and_answered_with_them(tiny_root: 
     game = begin(photos, sessions, "Test player", "made for a test", model.preprocessing, session)
     while (photo := game.next()) is not None:
         game.answer(["France" if photo.code == "FR" else "Kenya"])
-    text = run_notebook(tiny_root, enough_photos=5)
+    text = run_quiet_notebook(NOTEBOOK, tiny_root, draws=50, enough_photos=5)
     found = json.loads((folder / "human" / "human.json").read_text())
     assert (found["players"], found["answers"], found["photos"]) == (1, 9, 9)
     # Three of the nine test places are in France.

@@ -4,26 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import papermill
 import pytest
 
 from shared.evaluation.predictions import read_predictions
 from tests.evaluation.conftest import make_place_checkpoint
-
-NOTEBOOKS = Path(__file__).parents[2] / "4-evaluation"
-
-
-def run_notebook(task: str, folder: Path, **parameters: object) -> str:
-    done = papermill.execute_notebook(
-        NOTEBOOKS / f"{task}.ipynb",
-        folder / f"{task}.ipynb",
-        parameters={"dataset": "tiny", "draws": 40, "processes": 1, **parameters},
-        kernel_name="python3",
-        cwd=folder,
-        progress_bar=False,
-    )
-    cells = [cell for cell in done.cells if cell.cell_type == "code"]
-    return "\n".join(output.get("text", "") for cell in cells for output in cell.outputs)
+from tests.notebook_runs import run_notebook
 
 
 def metrics_of(root: Path, task: str) -> Any:
@@ -36,8 +21,10 @@ def metrics_of(root: Path, task: str) -> Any:
 def test_notebook_judges_all_models_under_one_protocol(tiny_root: Path, task: str) -> None:
     for made in ("region", "coordinates"):
         make_place_checkpoint("tiny", made)
-    text = run_notebook(task, tiny_root)
+    text = run_notebook(f"4-evaluation/{task}", tiny_root, draws=40, processes=1)
     assert "18 test photos, 24 training photos" in text
+    card = tiny_root / "4-evaluation" / ".data" / "tiny" / task / "MODEL_CARD.md"
+    assert "**Not an honest test**" in card.read_text(encoding="utf-8")
     assert "not honest" not in text
     assert "Honest test: no" in text  # made places of a country lie at one point
     metrics = metrics_of(tiny_root, task)

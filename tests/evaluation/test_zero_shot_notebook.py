@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import papermill
 import pytest
 
 from shared.evaluation.predictions import read_predictions
@@ -13,8 +12,8 @@ from shared.training.backbones import Normalisation
 from shared.training.clip import ClipEncoder
 from shared.training.clip_tiny import caption_tokenizer, tiny_clip
 from shared.training.images import Preprocessing
+from tests.notebook_runs import run_notebook
 
-NOTEBOOK = Path(__file__).parents[2] / "4-evaluation" / "zero_shot.ipynb"
 SIZES = {"hidden": 32, "layers": 1, "text_hidden": 16, "text_layers": 1, "projection": 16}
 
 
@@ -32,22 +31,14 @@ def test_notebook_searches_countries_regions_and_cities(tiny_root: Path) -> None
     with pytest.raises(FileNotFoundError, match=r"3-training/contrastive\.ipynb writes it"):
         find_clip("tiny")
     save_stand_in(data_folder("3-training", "tiny") / "contrastive" / "best")
-    done = papermill.execute_notebook(
-        NOTEBOOK,
-        tiny_root / "zero_shot.ipynb",
-        parameters={
-            "dataset": "tiny",
-            "draws": 40,
-            "processes": 1,
-            "cities": 30,
-            "validation_list": "5-split-train",
-        },
-        kernel_name="python3",
-        cwd=tiny_root,
-        progress_bar=False,
+    text = run_notebook(
+        "4-evaluation/zero_shot",
+        tiny_root,
+        draws=40,
+        processes=1,
+        cities=30,
+        validation_list="5-split-train",
     )
-    cells = [cell for cell in done.cells if cell.cell_type == "code"]
-    text = "\n".join(output.get("text", "") for cell in cells for output in cell.outputs)
     assert "Seen: Czechia, France" in text
     assert "Unseen: Japan" in text
     folder = tiny_root / "4-evaluation" / ".data" / "tiny" / "zero_shot"

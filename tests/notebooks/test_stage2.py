@@ -10,13 +10,13 @@ import cv2
 import nbformat
 import numpy as np
 import pandas as pd
-import papermill  # type: ignore[import-untyped, unused-ignore]
+import papermill
 import pytest
 from PIL import Image
 
 from shared.data_loader import load_pairs, pin_pairs, processed_store, raw_store
+from tests.notebook_runs import execute
 
-STAGE = Path(__file__).parents[2] / "2-data-processing"
 RESIZE, QUALITY = "1-resize/resize", "4-filter/quality"
 # Capitals far from any border; 8 places of 2 views each.
 TOWNS = {"FR": (48.85, 2.35), "BR": (-15.79, -47.88)}
@@ -88,15 +88,7 @@ def settings(root: Path, *lines: str) -> None:
 
 def run(notebook: str, root: Path, **parameters: Any) -> nbformat.NotebookNode:
     """Run a notebook; the executed copy."""
-    executed: nbformat.NotebookNode = papermill.execute_notebook(
-        STAGE / f"{notebook}.ipynb",
-        root / f"{notebook.replace('/', '-')}.ipynb",
-        parameters={"dataset": "tiny", **parameters},
-        cwd=root,
-        progress_bar=False,
-        kernel_name="python3",
-    )
-    return executed
+    return execute(f"2-data-processing/{notebook}", root, **parameters)
 
 
 def run_all(root: Path) -> None:

@@ -1,33 +1,15 @@
 from pathlib import Path
 
 import pandas as pd
-import papermill
 import pytest
 
 from tests.browsers import needs_browser
-
-ROOT = Path(__file__).parents[2]
-
-
-def run_notebook(name: str, folder: Path, **parameters: object) -> str:
-    """Run a notebook in a fresh kernel; the text of all its outputs."""
-    done = papermill.execute_notebook(
-        ROOT / "4-evaluation" / f"{name}.ipynb",
-        folder / f"{name}.ipynb",
-        parameters={"dataset": "tiny", **parameters},
-        kernel_name="python3",
-        cwd=folder,
-        progress_bar=False,
-    )
-    cells = [cell for cell in done.cells if cell.cell_type == "code"]
-    outputs = [output for cell in cells for output in cell.outputs]
-    assert not any("Warning" in o.text for o in outputs if o.get("name") == "stderr")
-    return "\n".join(output.get("text", "") for output in outputs)
+from tests.notebook_runs import run_quiet_notebook
 
 
 @pytest.mark.slow
 def test_predict_answers_refuses_and_writes_its_files(tiny_root: Path) -> None:
-    text = run_notebook("predict", tiny_root)
+    text = run_quiet_notebook("4-evaluation/predict", tiny_root)
     for line in (
         "grey: ",
         "16 bits: ",
@@ -47,7 +29,7 @@ def test_predict_answers_refuses_and_writes_its_files(tiny_root: Path) -> None:
 
 @pytest.mark.slow
 def test_play_shows_an_example_and_does_not_wait_and_needs_no_browser(tiny_root: Path) -> None:
-    text = run_notebook("play", tiny_root, executable="no-such-browser")
+    text = run_quiet_notebook("4-evaluation/play", tiny_root, executable="no-such-browser")
     assert "6 training photos to compare with" in text
     assert "Nothing is played: Expected a browser (no-such-browser)" in text
     assert "Set open_app to True to open the page, or serve to True" in text
@@ -59,7 +41,7 @@ def test_play_shows_an_example_and_does_not_wait_and_needs_no_browser(tiny_root:
 @pytest.mark.browser
 @needs_browser
 def test_play_plays_a_game_on_the_stand_in_and_reports_it(tiny_root: Path) -> None:
-    text = run_notebook("play", tiny_root, games=1)
+    text = run_quiet_notebook("4-evaluation/play", tiny_root, games=1)
     assert "1 games on: stand-in" in text
     assert "5 rounds; it ended: all games are played" in text
     assert "* Points a round, difference: " in text
@@ -71,6 +53,6 @@ def test_play_plays_a_game_on_the_stand_in_and_reports_it(tiny_root: Path) -> No
 
 @pytest.mark.slow
 def test_play_does_not_go_to_the_site_by_itself(tiny_root: Path) -> None:
-    text = run_notebook("play", tiny_root, play_on="geoguessr", games=1)
+    text = run_quiet_notebook("4-evaluation/play", tiny_root, play_on="geoguessr", games=1)
     assert "Nothing is played: accept_terms is False" in text
     assert "geoguessr.com/terms" in text

@@ -10,13 +10,9 @@ import pytest
 from PIL import Image
 
 from shared.data_loader import load_pairs, pin_pairs, processed_store, raw_store
+from tests.notebook_runs import execute
 
-ROOT = Path(__file__).parents[2]
-NOTEBOOKS = {
-    "enrich": ROOT / "2-data-processing" / "2-enrich" / "countries.ipynb",
-    "map": ROOT / "2-data-processing" / "3-map" / "distribution.ipynb",
-    "split": ROOT / "2-data-processing" / "5-split" / "split.ipynb",
-}
+NOTEBOOKS = {"enrich": "2-enrich/countries", "map": "3-map/distribution", "split": "5-split/split"}
 # Capitals far from any border, and how many places of each there are.
 TOWNS = {"FR": (48.85, 2.35, 12), "BR": (-15.79, -47.88, 8), "NA": (-22.56, 17.08, 6)}
 
@@ -55,14 +51,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _run(name: str, root: Path, **parameters: Any) -> None:
-    papermill.execute_notebook(
-        NOTEBOOKS[name],
-        root / f"{name}.ipynb",
-        parameters={"dataset": "tiny", **parameters},
-        cwd=root,
-        progress_bar=False,
-        kernel_name="python3",
-    )
+    execute(f"2-data-processing/{NOTEBOOKS[name]}", root, **parameters)
 
 
 def _ids(step: str) -> list[str]:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import geopandas as gpd
 import pandas as pd
-import papermill
 import pytest
 import shapely
 from PIL import Image
@@ -14,14 +13,12 @@ from shared.data_loader import pin_pairs, processed_store
 from shared.partitions import Partition
 from shared.paths import data_folder
 from shared.processing.regions import label_regions, save_regions
+from tests.notebook_runs import execute
 
-NOTEBOOK = Path(__file__).parents[2] / "2-data-processing" / "6-divide" / "partitions.ipynb"
 # Two regions of France, two of Germany, a degree each; FR.3 is shown by no training photo.
 WESTS = {"FR.1": 3, "FR.2": 4, "FR.3": 5, "DE.1": 9, "DE.2": 10}
 TRAIN = [("FR.1", 3.5)] * 4 + [("FR.2", 4.5)] + [("DE.1", 9.5)] * 3 + [("DE.2", 10.5)] * 3
 TEST = [("FR.1", 3.5), ("FR.2", 4.6), ("FR.3", 5.5), ("DE.1", 9.5)]
-
-GEOCELLS = NOTEBOOK.with_name("geocells.ipynb")
 
 pytestmark = pytest.mark.slow
 
@@ -70,19 +67,13 @@ def test_the_page_tells_reach_and_oracle_error(project: Path) -> None:
     halves = _regions().table.iloc[[0, 3]].assign(code=["west", "east"], country="")
     halves["geometry"] = [shapely.box(0, 40, 7, 50), shapely.box(7, 40, 12, 50)]
     Partition("halves", gpd.GeoDataFrame(halves, geometry="geometry")).save(extra)
-    papermill.execute_notebook(
-        NOTEBOOK,
-        project / "partitions.ipynb",
-        parameters={
-            "dataset": "tiny",
-            "grid_country": "FR",
-            "grid_deg": 2.0,
-            "min_photos": 2,
-            "partition_files": [str(extra)],
-        },
-        cwd=project,
-        progress_bar=False,
-        kernel_name="python3",
+    execute(
+        "2-data-processing/6-divide/partitions",
+        project,
+        grid_country="FR",
+        grid_deg=2.0,
+        min_photos=2,
+        partition_files=[str(extra)],
     )
     folder = data_folder("2-data-processing/6-divide", "tiny")
     quality = pd.read_csv(folder / "quality.csv", index_col=0)
@@ -107,14 +98,7 @@ def test_the_page_tells_reach_and_oracle_error(project: Path) -> None:
 
 
 def test_geocells_are_made_from_the_training_places(project: Path) -> None:
-    papermill.execute_notebook(
-        GEOCELLS,
-        project / "geocells.ipynb",
-        parameters={"dataset": "tiny", "minimum": 1, "maximum": 2, "n_random": 100},
-        cwd=project,
-        progress_bar=False,
-        kernel_name="python3",
-    )
+    execute("2-data-processing/6-divide/geocells", project, minimum=1, maximum=2, n_random=100)
     folder = data_folder("2-data-processing/6-divide", "tiny")
     cells = Partition.load(folder / "geocells.parquet")
     table = pd.read_csv(folder / "geocells.csv", index_col="code")

@@ -3,14 +3,13 @@
 import json
 from pathlib import Path
 
-import papermill
 import pytest
 from PIL import Image
 
 from shared.data_loader import pin_pairs, raw_store
 from shared.processing.regions import load_regions
+from tests.notebook_runs import execute
 
-NOTEBOOK = Path(__file__).parents[2] / "2-data-processing" / "2-enrich" / "regions.ipynb"
 RECORDS = {
     "s_0": {"coordinates": [47.37, 8.54]},  # Zurich
     "s_1": {"coordinates": [-22.56, 17.08]},  # Windhoek: the country NA is no missing value
@@ -43,23 +42,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def _run(root: Path, **parameters: str) -> None:
-    papermill.execute_notebook(
-        NOTEBOOK,
-        root / "regions.ipynb",
-        parameters={"dataset": "tiny", **parameters},
-        cwd=root,
-        progress_bar=False,
-        kernel_name="python3",
-    )
-
-
 def test_photos_with_coordinates_get_the_region_of_a_file_of_polygons(project: Path) -> None:
     zurich = _square(8, 47, name="Zürich", iso_a2="CH", iso_3166_2="CH-ZH")
     khomas = _square(17.2, -23, name="Khomas", iso_a2="NA", iso_3166_2="NA-KH")
     path = project / "two.geojson"
     path.write_text(json.dumps({"type": "FeatureCollection", "features": [zurich, khomas]}))
-    _run(project, source=str(path))
+    execute("2-data-processing/2-enrich/regions", project, source=str(path))
     partition, photos = load_regions("tiny")
     assert partition.codes == ["CH-ZH", "NA-KH"]
     assert photos.index.tolist() == ["s_0", "s_1"]

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import papermill
 import pytest
 import rasterio
 from PIL import Image
@@ -12,8 +11,8 @@ from rasterio.transform import from_origin
 
 from shared.data_loader import pin_pairs, raw_store
 from shared.processing.surroundings import load_surroundings
+from tests.notebook_runs import execute
 
-NOTEBOOK = Path(__file__).parents[2] / "2-data-processing" / "2-enrich" / "surroundings.ipynb"
 RECORDS = {
     "s_0": {"coordinates": [47.37, 8.54], "date": "2019-07"},  # Zurich
     "s_1": {"coordinates": [-22.56, 17.08]},  # Windhoek
@@ -53,14 +52,7 @@ def test_photos_get_facts_and_their_sources(project: Path) -> None:
         transform=from_origin(-180, 90, 360, 90),
     ) as raster:
         raster.write(values, 1)
-    papermill.execute_notebook(
-        NOTEBOOK,
-        project / "surroundings.ipynb",
-        parameters={"dataset": "tiny", "climate": str(project / "kg.tif")},
-        cwd=project,
-        progress_bar=False,
-        kernel_name="python3",
-    )
+    execute("2-data-processing/2-enrich/surroundings", project, climate=str(project / "kg.tif"))
     facts = load_surroundings("tiny").loc[["s_0", "s_1", "m_0"]]
     assert facts["climate"].tolist() == ["Cfb", "BWh", ""]
     assert facts["climate_from"].tolist() == ["kg.tif", "kg.tif", ""]

@@ -21,6 +21,8 @@ CODES = ("CZ", "FR", "JP")
 PLACES = {"CZ": (50.1, 14.4), "FR": (46.2, 2.2), "JP": (35.7, 139.7), "KE": (-1.3, 36.8)}
 COLOURS = {"CZ": (200, 40, 40), "FR": (40, 200, 40), "JP": (40, 40, 200), "KE": (150, 150, 20)}
 HEIGHT, WIDTH = 36, 64
+# Parameters of a notebook that trains on them.
+TINY = {"epochs": 2, "batch_size": 16, "width": WIDTH, "height": HEIGHT, "threads": 1}
 
 
 def paint(code: str, seed: int, height: int = HEIGHT, width: int = WIDTH) -> Bytes:

@@ -8,16 +8,17 @@ import pytest
 
 from shared.training.clip import load_clip
 from shared.training.images import Preprocessing
-from tests.training.notebook_runs import run_notebook
+from tests.notebook_runs import run_notebook
+from tests.training.conftest import TINY
 
-NOTEBOOK = Path(__file__).parents[2] / "3-training" / "contrastive.ipynb"
+NOTEBOOK = "3-training/contrastive"
 SIZES = {"hidden": 32, "layers": 1, "text_hidden": 16, "text_layers": 1, "projection": 16}
 
 
 @pytest.mark.slow
 def test_notebook_trains_a_stand_in_without_the_unseen_countries(tiny_root: Path) -> None:
     parameters = {"tiny_sizes": SIZES, "unseen_countries": ["JP"], "prompt_places": 2}
-    text = run_notebook(tiny_root, NOTEBOOK, **parameters)
+    text = run_notebook(NOTEBOOK, tiny_root, **TINY, **parameters)
     assert "32 training and 10 validation photos of 2 countries" in text
     assert "Left out: Japan, Kenya" in text
     assert "stand-in" in text

@@ -7,7 +7,8 @@ import pytest
 
 from shared.training.checkpoint import Checkpoint
 from shared.training.images import Preprocessing
-from tests.training.notebook_runs import TINY, run_notebook
+from tests.notebook_runs import run_notebook
+from tests.training.conftest import TINY
 
 NOTEBOOK = Path(__file__).parents[2] / "3-training" / "country.ipynb"
 
@@ -22,7 +23,7 @@ def as_python(notebook: Path) -> str:
 
 @pytest.mark.slow
 def test_notebook_trains_and_does_not_repeat_itself(tiny_root: Path) -> None:
-    first = run_notebook(tiny_root, NOTEBOOK)
+    first = run_notebook("3-training/country", tiny_root, **TINY)
     assert "48 training photos of 3 countries" in first
     assert "15 of 16 validation photos are of these" in first
     assert "Kenya: 1 validation photos, but none to learn from" in first
@@ -35,14 +36,14 @@ def test_notebook_trains_and_does_not_repeat_itself(tiny_root: Path) -> None:
     assert checkpoint.partition is not None
     # The mean of the training photos' places: latitudes 50.1 + n / 100 for n = 0, 3, ... 45.
     assert checkpoint.partition.centres[0] == pytest.approx([50.1 + 0.225, 14.4], abs=1e-3)
-    second = run_notebook(tiny_root, NOTEBOOK)
+    second = run_notebook("3-training/country", tiny_root, **TINY)
     assert "Trained before with these parameters." in second
 
 
 @pytest.mark.slow
 def test_notebook_as_plain_python_runs_under_torchrun_with_two_processes(tiny_root: Path) -> None:
     source = as_python(NOTEBOOK)
-    for name, value in TINY.items():
+    for name, value in {"dataset": "tiny", **TINY}.items():
         lines = [line for line in source.splitlines() if line.startswith(f"{name}: ")]
         source = source.replace(lines[0], f"{name} = {value!r}")
     script = tiny_root / "country.py"

@@ -6,7 +6,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
-import papermill
 import pytest
 
 from shared.data_loader import list_digest, load_pairs, pin_pairs, processed_store, write_json
@@ -18,9 +17,9 @@ from shared.partitions import Partition
 from shared.paths import ROOT_VARIABLE
 from shared.training.checkpoint import Checkpoint
 from shared.training.grid_net import feature_logits
+from tests.notebook_runs import run_notebook
 from tests.training.conftest import CODES, PLACES, paint
 
-ROOT = Path(__file__).parents[2]
 PARTS = {"train": 36, "validation": 12, "test": 12}
 
 
@@ -56,19 +55,6 @@ def make_data(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         pin_pairs("tiny", f"5-split-{part}", store, ids=names, source="made", may_write=True)
 
 
-def run(root: Path, name: str, **parameters: object) -> str:
-    done = papermill.execute_notebook(
-        ROOT / f"{name}.ipynb",
-        root / "executed.ipynb",
-        parameters={"dataset": "tiny", **parameters},
-        kernel_name="python3",
-        cwd=root,
-        progress_bar=False,
-    )
-    cells = [cell for cell in done.cells if cell.cell_type == "code"]
-    return "\n".join(out.get("text", "") for cell in cells for out in cell.outputs)
-
-
 def read_as_all_others(root: Path) -> Approach:
     """The best head under the protocol of all models: as countries and as points."""
     pairs = load_pairs("tiny", "5-split-test", processed_store("tiny"))
@@ -82,7 +68,7 @@ def read_as_all_others(root: Path) -> Approach:
 @pytest.mark.slow
 def test_cells_are_cut_learned_and_tested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_data(tmp_path, monkeypatch)
-    text = run(tmp_path, "2-data-processing/6-divide/grid", size_deg=20.0)
+    text = run_notebook("2-data-processing/6-divide/grid", tmp_path, size_deg=20.0)
     folder = tmp_path / "2-data-processing" / "6-divide" / ".data" / "tiny" / "grid"
     grid = Partition.load(folder / "degrees.parquet")
     assert f"cells: {len(grid)} (degrees)" in text
@@ -90,7 +76,7 @@ def test_cells_are_cut_learned_and_tested(tmp_path: Path, monkeypatch: pytest.Mo
 
     tiny = {"width": 64, "height": 36, "threads": 1, "backbone_epochs": 1, "epochs": 2}
     heads = {"sizes": ["75k", "1.5M"], "poolings": ["mean", "lstm"], "batch_size": 8}
-    text = run(tmp_path, "3-training/grid", **tiny, **heads)
+    text = run_notebook("3-training/grid", tmp_path, **tiny, **heads)
     assert "35 training photos of 18 places (places with 1 view or more: [1, 17])" in text
     assert "0 of 4 were trained before" in text
     folder = tmp_path / "3-training" / ".data" / "tiny" / "grid"
@@ -108,7 +94,9 @@ def test_cells_are_cut_learned_and_tested(tmp_path: Path, monkeypatch: pytest.Mo
     assert approach.countries is not None
     assert approach.countries["top_1"].value >= 0
 
-    text = run(tmp_path, "4-evaluation/grid", max_views=2, draws=100, pictures=1, reference="75k")
+    text = run_notebook(
+        "4-evaluation/grid", tmp_path, max_views=2, draws=100, pictures=1, reference="75k"
+    )
     folder = tmp_path / "4-evaluation" / ".data" / "tiny" / "grid"
     document = json.loads((folder / "metrics.json").read_text("utf-8"))
     assert document["places"] == 6

@@ -14,7 +14,7 @@ from optuna.importance import get_param_importances
 from optuna.trial import TrialState, create_trial
 
 from shared.data_loader import dataset_settings
-from shared.paths import data_folder
+from shared.paths import data_folder, shown
 from shared.training.checkpoint import Checkpoint, replace_folder
 from shared.training.sweeps.search import FOLDER, MEASURES, direction_of, quiet_optuna
 from shared.training.sweeps.spec import Sweep
@@ -63,6 +63,31 @@ def save_table(table: pd.DataFrame, path: Path) -> Path:
     table.to_csv(temporary, index=False)
     temporary.replace(path)
     return path
+
+
+def read_table(sweep: Sweep, dataset: str) -> pd.DataFrame:
+    """The table that the notebook of the sweep has written, with its values as the file has them.
+
+    Raises:
+        FileNotFoundError: when there is none, with the notebook that writes it.
+    """
+    path = sweep_folder(dataset, sweep.name) / "results.csv"
+    if not path.is_file():
+        msg = (
+            f"Expected {shown(path)}, but there is none. 3-training/sweep.ipynb writes it: run it "
+            f"with dataset={dataset!r}, sweep={sweep.name!r}"
+        )
+        raise FileNotFoundError(msg)
+    table = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    for name in sweep.space:
+        table[name] = [_plain(value, sweep, name) for value in table[name]]
+    return table
+
+
+def trial_folder(sweep: Sweep, dataset: str, folder: str) -> Path:
+    """Where the best checkpoint of a trial lies, by the `folder` of the table."""
+    runs = data_folder("3-training", dataset) / "runs" / "sweeps" / sweep.name
+    return runs / folder / "best"
 
 
 def study_of(sweep: Sweep, table: pd.DataFrame) -> optuna.Study:
@@ -140,8 +165,7 @@ def fetch_best(sweep: Sweep, dataset: str, table: pd.DataFrame) -> Path:
         `3-training/.data/<dataset>/sweeps/<sweep>/best`.
     """
     chosen = best_of(sweep, table)
-    runs = data_folder("3-training", dataset) / "runs" / "sweeps" / sweep.name
-    return put_best(runs / str(chosen["folder"]) / "best", sweep, dataset)
+    return put_best(trial_folder(sweep, dataset, str(chosen["folder"])), sweep, dataset)
 
 
 def put_best(source: Path, sweep: Sweep, dataset: str) -> Path:
