@@ -5,6 +5,7 @@ PlaNet's cells), k-means on the sphere, and Uber's H3 hexagons. Only cells with 
 classes: any other point belongs to the nearest of them.
 """
 
+from collections import Counter
 from collections.abc import Callable
 
 import geopandas as gpd
@@ -17,7 +18,8 @@ from shapely import Geometry
 from sklearn.cluster import KMeans
 
 from shared.boundaries import CRS
-from shared.geo import Floats, check_points, to_lat_lon, to_unit_vectors
+from shared.gazetteer import nearest_place_codes
+from shared.geo import Floats, check_points, spherical_mean, to_lat_lon, to_unit_vectors
 from shared.partitions import COLUMNS, Partition
 
 FINEST_DEG = 1e-4  # a box that is lower than this is not cut
@@ -77,17 +79,20 @@ def _quarters(box: Box) -> list[Box]:
 def _boxes_partition(
     name: str, points: ArrayLike, maximum: int, cut: Callable[[Box], list[Box]]
 ) -> Partition:
-    """The boxes with points that cutting the map leaves, from the south and west."""
+    """The boxes with points that cutting the map leaves, from the south and west.
+
+    The point of a box is the mean of its points, its country that of most of them.
+    """
     array = _some(points)
     if maximum < 1:
         msg = f"Expected a maximum of at least 1 point a box, but got {maximum}"
         raise ValueError(msg)
     waiting: list[tuple[NDArray[np.intp], Box]] = [(np.arange(len(array)), WORLD)]
-    boxes: list[Box] = []
+    done: list[tuple[Box, NDArray[np.intp]]] = []
     while waiting:
         rows, box = waiting.pop()
         if len(rows) <= maximum or box[2] - box[0] < FINEST_DEG:
-            boxes.append(box)
+            done.append((box, rows))
             continue
         parts = cut(box)
         owner = _box_of(array[rows], parts)
@@ -95,10 +100,14 @@ def _boxes_partition(
             held = rows[owner == number]
             if len(held):
                 waiting.append((held, part))
-    boxes.sort()
-    shapes = [shapely.box(west, south, east, north) for south, west, north, east in boxes]
-    centres = [((s + n) / 2, (w + e) / 2) for s, w, n, e in boxes]
-    return _partition(name, np.asarray(centres), np.asarray(shapes, dtype=object))
+    done.sort(key=lambda held: held[0])
+    shapes = [shapely.box(west, south, east, north) for (south, west, north, east), _ in done]
+    middles = np.stack([spherical_mean(array[rows]) for _, rows in done])
+    codes = np.asarray(nearest_place_codes(array)[0], dtype=object)
+    countries = [Counter(sorted(codes[rows])).most_common(1)[0][0] for _, rows in done]
+    made = _partition(name, middles, np.asarray(shapes, dtype=object))
+    inner = {"inner_lat": middles[:, 0], "inner_lon": middles[:, 1]}
+    return Partition(name, made.table.assign(country=countries, **inner))
 
 
 def _box_of(points: Floats, boxes: list[Box]) -> NDArray[np.intp]:

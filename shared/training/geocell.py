@@ -19,7 +19,7 @@ from shared.manifest import note_inputs
 from shared.partitions import Partition
 from shared.paths import data_folder, shown
 from shared.processing.geocells import preset
-from shared.processing.geocells_naive import naive_cells
+from shared.processing.geocells_rivals import naive_cells
 from shared.processing.surroundings import load_surroundings, surroundings_folder
 from shared.training import distributed
 from shared.training.batches import Split

@@ -47,6 +47,15 @@ def test_no_box_holds_more_than_the_maximum_and_boxes_never_overlap(
     assert (cells_of(partition.table.geometry.to_numpy(), points) == 1).all()
 
 
+def test_the_point_of_a_box_is_the_mean_of_its_points_and_its_country_that_of_most() -> None:
+    prague, brno, vienna = (50.09, 14.42), (49.2, 16.61), (48.21, 16.37)
+    cells = naive_cells([prague, brno, vienna, (-33.87, 151.21)], 3)
+    assert dict(zip(cells.countries, cells.centres[:, 0].round(1), strict=True)) == {
+        "CZ": 49.2,
+        "AU": -33.9,
+    }
+
+
 def test_many_photos_of_one_place_stay_one_box() -> None:
     cells = naive_cells([(10.0, 10.0)] * 9 + [(-10.0, 10.0)], 3)
     labels = cells.label([(10.0, 10.0), (-10.0, 10.0)])

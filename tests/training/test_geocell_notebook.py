@@ -8,11 +8,12 @@ import pytest
 
 from shared.data_loader import load_pairs, processed_store, read_records
 from shared.partitions import Partition
-from shared.processing.geocells_naive import naive_cells
+from shared.processing.geocells_rivals import naive_cells
 from shared.processing.surroundings import save_surroundings
 from shared.training.checkpoint import Checkpoint
 from shared.training.geocell import model_of
-from tests.training.test_grid_notebooks import make_data, run
+from tests.notebook_runs import run_notebook
+from tests.training.test_grid_notebooks import make_data
 
 NOTEBOOK = "3-training/geocell"
 SIZES = {"hidden": 32, "layers": 2, "text_hidden": 16, "text_layers": 1, "projection": 16}
@@ -64,7 +65,7 @@ def test_notebook_trains_towers_heads_and_steps(
 ) -> None:
     make_data(tmp_path, monkeypatch)
     cells = make_stage_2(tmp_path)
-    text = run(tmp_path, NOTEBOOK, **TINY, max_views=2)
+    text = run_notebook(NOTEBOOK, tmp_path, **TINY, max_views=2)
     assert "step: none, as set" in text
     assert "countries: " in text
     folder = tmp_path / "3-training" / ".data" / "tiny"
@@ -81,7 +82,7 @@ def test_notebook_trains_towers_heads_and_steps(
     towers = {path.name.rsplit("-", 1)[0] for path in (folder / "towers").iterdir()}
     assert towers == {"tiny"}
 
-    text = run(tmp_path, NOTEBOOK, **{**TINY, **FULL}, max_views=2, seed=1)
+    text = run_notebook(NOTEBOOK, tmp_path, **{**TINY, **FULL}, max_views=2, seed=1)
     assert "step: + contrastive pretraining" in text
     assert "told by text: " in text
     best = Checkpoint.load(folder / "runs" / "full" / "best")
