@@ -71,7 +71,8 @@ def _told(cities: pd.DataFrame) -> Iterator[dict[str, str]]:
         country = spoken(code)
         nation = country if nation == name_of(code) else nation
         names = {"city": row["name"], "region": row["region"], "nation": nation, "country": country}
-        yield {name: str(text) for name, text in {**names, **place, "part": part}.items()}
+        told = {**names, **{str(key): text for key, text in place.items()}, "part": part}
+        yield {name: str(text) for name, text in told.items()}
 
 
 @dataclass(frozen=True)
