@@ -24,7 +24,9 @@ from tests.predict.conftest import encoded, scene
 BACKBONE = "mobilenet_v3_small"
 
 
-def config_of(folder: Path, task: str, classes: Partition, network: dict[str, object]) -> dict:
+def config_of(
+    folder: Path, task: str, classes: Partition, network: dict[str, object]
+) -> dict[str, object]:
     return {
         "task": task,
         "backbone": BACKBONE,
