@@ -215,6 +215,30 @@ def simple_guesses(table: pd.DataFrame, protocol: Protocol) -> dict[str, dict[st
     return {rule: {k: float(v) for k, v in found.items()} for rule, found in rules.items()}
 
 
+def country_figures(table: pd.DataFrame, protocol: Protocol) -> dict[str, float]:
+    """What of a right guess is the country: its share, and what chance makes of it.
+
+    Args:
+        table: predictions.
+        protocol: the cities that stood to choose from.
+
+    Returns:
+        `country`: the share of the photos whose guessed city lies in the right country; `within`:
+        of these, those of the right city; `within_chance`: the same of even guesses among the
+        country's cities; `given_country`: what such guesses reach where every country is right.
+    """
+    country = dict(zip(protocol.cities["code"], protocol.cities["country"], strict=True))
+    counts = protocol.cities["country"].value_counts()
+    true = table["true_code"].map(country)
+    even = 1 / true.map(counts).to_numpy(dtype=np.float64)
+    is_right = (table["pred_code"].map(country) == true).to_numpy()
+    is_city = (table["pred_code"] == table["true_code"]).to_numpy()
+    own = [values[is_right].mean() if is_right.any() else np.nan for values in (is_city, even)]
+    named = ("country", "within", "within_chance", "given_country")
+    values = (is_right.mean(), *own, even.mean())
+    return {name: float(value) for name, value in zip(named, values, strict=True)}
+
+
 def seen_classes(protocol: Protocol, photos: pd.DataFrame) -> list[str]:
     """The classes of a protocol that photos, those that a model learned from, belong to."""
     return sorted(set(protocol.truth(photos)["code"]))

@@ -3,6 +3,10 @@
 Both learned from as many photos of the same cities. One split kept all views of a place on one
 side, the other (restricted geoclip's) drew photos. Their own held-out photos tell how good each
 would have been called; the test list, whose places neither has seen, tells how good each is.
+
+Two trainings differ by more than their split. `nearest_photo_figures` holds all else equal: photos
+that an encoder never saw are told by the most similar of the others, with and without the views of
+their own place among these.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,9 +15,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from torch import Tensor
 
 from shared.data_loader import Pair, read_records
 from shared.evaluation.inputs import find_checkpoint, truth_of
+from shared.evaluation.intervals import (
+    Floats,
+    Interval,
+    PlaceBootstrap,
+    Sums,
+    sum_by_place,
+)
 from shared.evaluation.predictions import make_predictions
 from shared.training.checkpoint import Checkpoint
 from shared.training.city_clip import group_photos
@@ -129,6 +141,51 @@ def split_tables(
             found[name, OWN] = seen_table(model, pairs, np.concatenate(images), model.held_out)
         found[name, NEW] = seen_table(model, *test)
     return found
+
+
+def nearest_photo_figures(
+    vectors: Tensor, truth: pd.DataFrame, bootstrap: PlaceBootstrap
+) -> dict[str, Interval]:
+    """How often the most similar other photo is of the same city: by photo, and by place.
+
+    By place, the views of a photo's own place do not stand to choose from; by photo they do, and
+    as many other photos, drawn at random, do not. So both choose among equally many.
+
+    Args:
+        vectors: (N, D) of length 1, of photos that the encoder did not learn from.
+        truth: (N,) their `place` and their city as `code`.
+        bootstrap: draws the places; its seed draws the photos that are left out.
+
+    Returns:
+        `by photo`, `by place`, and `inflation`: the first minus the second, paired over places.
+
+    Raises:
+        ValueError: when all photos are of one place.
+    """
+    codes = truth["code"].to_numpy(dtype=object)
+    numbers, names = pd.factorize(truth["place"])
+    if len(names) < 2:
+        msg = f"Expected photos of two places or more, but got {len(truth)} of {list(names)}"
+        raise ValueError(msg)
+    is_own = numbers[:, None] == numbers
+    draw = np.where(is_own, np.inf, np.random.default_rng(bootstrap.seed).random(is_own.shape))
+    n_others = is_own.sum(axis=1, keepdims=True) - 1
+    is_out = draw.argsort(axis=1).argsort(axis=1) < n_others
+    likeness = (vectors @ vectors.T).numpy().astype(np.float64)
+    np.fill_diagonal(likeness, -np.inf)
+    rows = {"rows": sum_by_place(numbers, np.ones(len(numbers)), len(names))}
+    sums = {}
+    for name, barred in (("by photo", is_out), ("by place", is_own)):
+        nearest = np.where(barred, -np.inf, likeness).argmax(axis=1)
+        hits = sum_by_place(numbers, codes[nearest] == codes, len(names))
+        sums[name] = {**rows, "hits": hits}
+    found = {name: bootstrap.intervals(one, _hit_share)["share"] for name, one in sums.items()}
+    paired = bootstrap.differences(sums["by photo"], sums["by place"], _hit_share)
+    return {**found, "inflation": paired["share"]}
+
+
+def _hit_share(sums: Sums) -> dict[str, Floats]:
+    return {"share": sums["hits"] / sums["rows"]}
 
 
 def _cities(model: SplitModel) -> pd.DataFrame:

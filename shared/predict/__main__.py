@@ -68,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
     add = found.add_argument
     add("photos", nargs="*", metavar="PHOTO", help="a photo, or a folder of photos")
     add("--checkpoint", default="demo", metavar="NAME_OR_FOLDER", help=_CHECKPOINT)
-    add("--task", default="", choices=["", "country", "region", "coordinates"], help=_TASK)
+    add("--task", default="", choices=_TASKS, help=_TASK)
     group = found.add_mutually_exclusive_group()
     group.add_argument("--views", action="store_true", help="all photos show one place")
     group.add_argument(
@@ -87,6 +87,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 _CHECKPOINT = "a checkpoint's folder, or a data set's name for its best model (default: demo)"
+_TASKS = ["", "country", "region", "coordinates", "grid", "city_clip"]
 _TASK = "which of a data set's models; by default the first that there is"
 _LEVEL = "share of the probability that the area holds (default: 0.9)"
 _OUT = "write the answers: .json, .csv, .geojson or .html (a map); may be given several times"

@@ -38,7 +38,7 @@ class Area:
     Attributes:
         level: the share asked for.
         held: the share that they hold, at least `level`.
-        kind: `"countries"`, `"regions"`, `"cells"`.
+        kind: `"countries"`, `"regions"`, `"grid cells"`, `"cities"`; `"cells"` of the whole Earth.
         classes: the classes, the most probable first.
         countries: the codes of the countries that they lie in, the most probable first.
         km2: their area, or None where the outline of one is not known.
@@ -90,7 +90,7 @@ class Answer:
         photos: the names of the photos that were looked at.
         countries: the most probable, best first; of a model without a spread the one it points at,
             with a probability of None in the files.
-        regions: the most probable; empty for models that know no regions.
+        regions: the most probable regions, grid cells or cities; empty for models without them.
         area: the smallest area that holds most of the probability; None for models without spread.
         pin: a point, when it was asked for.
     """

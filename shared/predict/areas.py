@@ -14,11 +14,14 @@ from shared.countries import name_of
 from shared.evaluation.cells import CELLS, cell_areas_km2
 from shared.evaluation.credible import class_areas, credible_classes
 from shared.evaluation.readout import points_of_many
+from shared.gazetteer import gazetteer, nearest_places
 from shared.geo import Floats, haversine_km
 from shared.partitions import Partition, world_outlines
 from shared.predict.answers import Area, Guess, Pin
 
 POLYGONS = ("Polygon", "MultiPolygon")
+# What people call the classes of a partition, by its name; others are regions.
+KINDS = {"countries": "countries", CELLS: CELLS, "grid": "grid cells", "cities": "cities"}
 
 
 class Classes:
@@ -27,8 +30,8 @@ class Classes:
     def __init__(self, partition: Partition) -> None:
         """Take the classes of a model, or `cells`."""
         self.partition = partition
-        names = {"countries": "countries", CELLS: CELLS}
-        self.kind = names.get(partition.name, "regions")
+        self.kind = KINDS.get(partition.name, "regions")
+        self.is_finer = self.kind not in ("countries", CELLS)  # than countries, with names
 
     @cached_property
     def codes(self) -> list[str]:
@@ -42,8 +45,15 @@ class Classes:
 
     @cached_property
     def countries(self) -> tuple[list[str], NDArray[np.intp]]:
-        """The countries, sorted, and (K,) which of them each class lies in; -1: none is known."""
+        """The countries, sorted, and (K,) which of them each class lies in; -1: none is known.
+
+        Of classes whose countries no table tells, such as a grid's of a lone outline, it is that
+        of the gazetteer's place nearest to their middle.
+        """
         each = self.partition.countries
+        if not any(each):
+            rows, _ = nearest_places(self.partition.centres)
+            each = [str(code) for code in gazetteer()["cc"].iloc[rows]]
         known = sorted({code for code in each if code})
         number = {code: row for row, code in enumerate(known)}
         return known, np.asarray([number.get(code, -1) for code in each], dtype=np.intp)

@@ -15,7 +15,7 @@ from shared.training.model_card import dataset_of
 
 logger = logging.getLogger(__name__)
 
-TASKS = ("country", "region", "coordinates")
+TASKS = ("country", "region", "coordinates", "grid", "city_clip")
 
 
 def find_folder(checkpoint: str | Path, task: str = "") -> Path:
@@ -24,8 +24,7 @@ def find_folder(checkpoint: str | Path, task: str = "") -> Path:
     Args:
         checkpoint: a folder, absolute, below the current one or below the project's root; or the
             name of a data set, for the best that was trained on it.
-        task: `"country"`, `"region"` or `"coordinates"`; "": of a data set the first of these that
-            there is.
+        task: one of `TASKS`; "": of a data set the first of these that there is.
 
     Raises:
         FileNotFoundError: when there is none; it names the notebook that writes it.

@@ -73,8 +73,8 @@ class Predictor:
 
         Args:
             checkpoint: its folder; or the name of a data set, for the best trained on it.
-            task: which of a data set's: `"country"`, `"region"`, `"coordinates"`; "": the first
-                that there is.
+            task: which of a data set's: `"country"`, `"region"`, `"coordinates"`, `"grid"`,
+                `"city_clip"`; "": the first that there is.
 
         Raises:
             FileNotFoundError: when there is none.
@@ -212,7 +212,7 @@ class Predictor:
     ) -> Answer:
         if self.classes is None:
             return _without_spread(name, photos, found, pin)
-        regions = self.classes.best(found, top) if self.classes.kind == "regions" else ()
+        regions = self.classes.best(found, top) if self.classes.is_finer else ()
         return Answer(
             name,
             photos,

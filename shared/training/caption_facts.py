@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from shared.countries import continent_of, name_of
 from shared.gazetteer import gazetteer, nearest_places
-from shared.geo import NearestPlaces, check_points
+from shared.geo import NearestPlaces, check_points, spherical_mean
 from shared.processing.regions import load_regions
 from shared.processing.surroundings import driving_sides, load_surroundings
 from shared.training.captions import FACTS
@@ -43,6 +43,12 @@ BELTS = (  # below which latitude, degrees, and its name
     (91.0, "the polar latitudes"),
 )
 STEP_DEG = 10  # of the position in words
+THIRDS = (1 / 3, 2 / 3)
+PARTS = (  # of a country, by thirds from south to north and from west to east
+    ("the south-west", "the south", "the south-east"),
+    ("the west", "the middle", "the east"),
+    ("the north-west", "the north", "the north-east"),
+)
 
 
 def spoken(code: str) -> str:
@@ -76,6 +82,31 @@ def position_of(lat: float, lon: float) -> str:
     told = [f"{v} degrees {s}" for v, s in zip(rounded, sides, strict=True)]
     return " and ".join("the equator" if k == 0 and v == 0 else t
                         for k, (v, t) in enumerate(zip(rounded, told, strict=True)))  # fmt: skip
+
+
+def part_of_country(points: ArrayLike, codes: Iterable[str]) -> list[str]:
+    """The part of its country that each point lies in, in words: `"the south-east"`.
+
+    The country's gazetteer places are split into thirds from south to north, and into thirds from
+    west to east: nine parts, of which the inmost is `"the middle"`. "" where there are no places.
+
+    Args:
+        points: (N, 2) degrees.
+        codes: the country of each.
+    """
+    array, own = check_points(points).reshape(-1, 2), np.asarray(list(codes), dtype=object)
+    found = np.full(len(array), "", dtype=object)
+    for code in set(own) & set(_country_trees()):
+        places = gazetteer().loc[gazetteer()["cc"] == code, ["lat", "lon"]].to_numpy()
+        # Counted from the country's middle, so that Fiji's east lies beyond the antimeridian.
+        middle = spherical_mean(places)[1]
+        mine = np.flatnonzero(own == code)
+        lats, lons = array[mine, 0], (array[mine, 1] - middle + 180) % 360
+        rows = np.searchsorted(np.quantile(places[:, 0], THIRDS), lats, side="right")
+        there = (places[:, 1] - middle + 180) % 360
+        columns = np.searchsorted(np.quantile(there, THIRDS), lons, side="right")
+        found[mine] = [PARTS[row][column] for row, column in zip(rows, columns, strict=True)]
+    return [str(text) for text in found]
 
 
 def facing_of(heading_deg: float) -> str:

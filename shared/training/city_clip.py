@@ -4,9 +4,8 @@ Degrees, `(lat, lon)`, kilometres.
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,13 +19,15 @@ from shared.data_loader import stable_order
 from shared.geo import Floats
 from shared.partitions import Partition
 from shared.processing.places import place_keys
-from shared.training.caption_facts import spoken
+from shared.training.caption_facts import part_of_country, place_facts, spoken
 from shared.training.captions import FACT, PART, fill
 from shared.training.inputs import PhotoList
 from shared.training.targets import located
 
 TEMPLATE = "a photo of {city} in {nation}"
-CITY_FACTS = ("city", "nation", "region", "country")
+# What coordinates and the country alone say, beside the names: an unseen city has them too.
+PLACE_FACTS = ("continent", "near", "belt", "position")
+CITY_FACTS = ("city", "nation", "region", "country", "part", *PLACE_FACTS)
 
 
 def city_captions(cities: pd.DataFrame, template: str = TEMPLATE) -> list[str]:
@@ -34,8 +35,11 @@ def city_captions(cities: pd.DataFrame, template: str = TEMPLATE) -> list[str]:
 
     Args:
         cities: of `shared.cities.city_table`.
-        template: with `{city}`, `{nation}`, `{region}` or `{country}`; a part in square brackets
-            is left out where one of its facts is not known.
+        template: with `CITY_FACTS` in braces; a part in square brackets is left out where one of
+            its facts is not known. `{city}`, `{nation}`, `{region}` and `{country}` are names;
+            `{part}` (of the country: `"the south-east"`), `{near}` (neighbours among the table's
+            countries), `{position}`, `{belt}` and `{continent}` are where it lies, in words that
+            cities share (see `caption_facts`).
 
     Raises:
         ValueError: for another name in braces.
@@ -47,7 +51,7 @@ def city_captions(cities: pd.DataFrame, template: str = TEMPLATE) -> list[str]:
             f"but got {template!r} (unknown: {unknown})"
         )
         raise ValueError(msg)
-    texts = [fill(template, _told(row)) for row in cities.to_dict("records")]
+    texts = [fill(template, facts) for facts in _told(cities)]
     if "" in texts:
         name = cities["name"].iloc[texts.index("")]
         msg = f"Expected facts for {template!r}, but one is not known of {name}: put it in brackets"
@@ -55,13 +59,20 @@ def city_captions(cities: pd.DataFrame, template: str = TEMPLATE) -> list[str]:
     return texts
 
 
-def _told(row: Mapping[Hashable, Any]) -> dict[str, str]:
-    """The facts of a city as they stand in a sentence: `in the United States`."""
-    code, nation = str(row["country"]), str(row["nation"])
-    country = spoken(code)
-    nation = country if nation == name_of(code) else nation
-    found = {"city": row["name"], "region": row["region"], "nation": nation, "country": country}
-    return {name: str(text) for name, text in found.items()}
+def _told(cities: pd.DataFrame) -> Iterator[dict[str, str]]:
+    """The facts of each city as they stand in a sentence: `in the United States`."""
+    codes = [str(code) for code in cities["country"]]
+    points = cities[["lat", "lon"]].to_numpy(dtype=np.float64)
+    where = place_facts(points, codes, sorted(set(codes)), cities.index)[list(PLACE_FACTS)]
+    parts = part_of_country(points, codes)
+    rows = zip(cities.to_dict("records"), where.to_dict("records"), parts, strict=True)
+    for row, place, part in rows:
+        code, nation = str(row["country"]), str(row["nation"])
+        country = spoken(code)
+        nation = country if nation == name_of(code) else nation
+        names = {"city": row["name"], "region": row["region"], "nation": nation, "country": country}
+        told = {**names, **{str(key): text for key, text in place.items()}, "part": part}
+        yield {name: str(text) for name, text in told.items()}
 
 
 @dataclass(frozen=True)

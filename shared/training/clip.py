@@ -18,13 +18,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from shared.manifest import fingerprint
 from shared.paths import root, shown
 from shared.training.backbones import Normalisation
 from shared.training.batches import let_go
 from shared.training.checkpoint import replace_folder
+from shared.training.hub import explained, whole_model
 from shared.training.images import Bytes, Preprocessing
 
 FACTS_FILE = "captions.json"
@@ -142,23 +143,21 @@ def load_clip(source: str, revision: str = "") -> ClipEncoder:
 
     Raises:
         FileNotFoundError: when it is neither there nor to be downloaded.
-        ValueError: when it is no contrastive model.
+        ValueError: when it is no contrastive model, or not a whole one.
     """
     folder = root() / source
     where = str(folder) if folder.is_dir() else source
     pinned = {"revision": revision} if revision and not folder.is_dir() else {}
-    try:
-        model = AutoModel.from_pretrained(where, **pinned)
+    with explained(
+        source,
+        f"Expected a model of transformers in the folder {shown(folder)}, or one to be downloaded "
+        f"by the name {source!r}",
+        f"copy the model's folder here and give its path, or train model={TINY!r}, a small "
+        "stand-in with random weights (3-training/contrastive.ipynb)",
+    ):
+        model = whole_model(where, pinned)
         tokenizer = AutoTokenizer.from_pretrained(where, **pinned)
         pixels = _pixels_of(where, pinned)
-    except OSError as error:
-        msg = (
-            f"Expected a model of transformers in the folder {shown(folder)}, or one to be "
-            f"downloaded by the name {source!r}, but neither is there: {str(error)[:200]} ... "
-            f"Without network: copy the model's folder here and give its path, or train "
-            f"model={TINY!r}, a small stand-in with random weights (3-training/contrastive.ipynb)"
-        )
-        raise FileNotFoundError(msg) from error
     lacking = [n for n in ("get_image_features", "get_text_features", "logit_scale")
                if not hasattr(model, n)]  # fmt: skip
     if lacking:

@@ -24,10 +24,12 @@ from transformers import (
 )
 
 from shared.paths import root
+from shared.training.hub import explained, whole_model
 
 STAND_IN = "none"  # in place of a name: random weights, and a tokenizer trained on the captions
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 VOCABULARY = 2000  # pieces of words
+UNUSED = ("pooler.",)  # layers that the first token's state does not pass
 SIZES: Mapping[str, float] = {
     "dim": 64,
     "hidden_dim": 128,
@@ -135,6 +137,7 @@ def build_text_encoder(
 
     Raises:
         FileNotFoundError: when the source is neither there nor to be downloaded.
+        ValueError: when what is there is no whole model.
     """
     if source == STAND_IN:
         tokenizer = train_tokenizer(captions, length)
@@ -151,17 +154,14 @@ def build_text_encoder(
     folder = root() / source
     where = str(folder) if folder.is_dir() else source
     pinned = {"revision": revision} if revision and not folder.is_dir() else {}
-    try:
-        network = AutoModel.from_pretrained(where, **pinned)
+    with explained(
+        source,
+        f"Expected a text encoder in the folder {source!r}, or one to be downloaded by that name",
+        f"copy the encoder's folder here and give its path, or {STAND_IN!r} for the stand-in, "
+        "which trains from random weights",
+    ):
+        network = whole_model(where, pinned, UNUSED)
         tokens = AutoTokenizer.from_pretrained(where, **pinned)
-    except OSError as error:
-        msg = (
-            f"Expected a text encoder in the folder {source!r}, or one to be downloaded by that "
-            f"name, but neither is there: {str(error)[:200]} ... Without network: copy the "
-            f"encoder's folder here and give its path, or {STAND_IN!r} for the stand-in, which "
-            "trains from random weights"
-        )
-        raise FileNotFoundError(msg) from error
     return TextEncoder(network, tokens, length, False)
 
 

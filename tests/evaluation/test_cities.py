@@ -12,6 +12,7 @@ from shared.evaluation.cities import (
     Protocol,
     by_country,
     city_figures,
+    country_figures,
     make_protocol,
     name_scores,
     predict_cities,
@@ -19,6 +20,7 @@ from shared.evaluation.cities import (
 )
 from shared.evaluation.cities_figures import circle_figure
 from shared.evaluation.cities_report import PUBLISHED, figures_frame, published_frame, published_km
+from shared.evaluation.cities_split import nearest_photo_figures
 from shared.evaluation.figures import save_figure
 from shared.evaluation.intervals import PlaceBootstrap
 from tests.training.city_photos import write_cities
@@ -85,6 +87,33 @@ def test_simple_guesses_are_the_floor_and_the_ceiling(protocol: Protocol) -> Non
     assert found["a city at random"]["within_25"] == pytest.approx(1 / 6)
     assert found["always the true city"]["accuracy"] == 1.0
     assert found["always the true city"]["mean_km"] == pytest.approx(0, abs=1e-6)
+
+
+def test_the_country_of_a_guess_is_counted_apart(protocol: Protocol) -> None:
+    three = protocol.only(["CZ-prague", "CZ-brno", "FR-paris"], "three")
+    table = predicted(
+        ["Prague", "Prague", "Brno", "Paris"], ["Prague", "Brno", "Paris", "Paris"], three
+    )
+    found = country_figures(table, three)
+    assert found["country"] == pytest.approx(3 / 4)  # all but Brno
+    assert found["within"] == pytest.approx(2 / 3)
+    assert found["within_chance"] == pytest.approx((1 / 2 + 1 / 2 + 1) / 3)
+    assert found["given_country"] == pytest.approx((3 / 2 + 1) / 4)
+
+
+def test_views_of_a_place_on_both_sides_inflate() -> None:
+    # Two views each of four places: A at 0 degrees, C at 5, B at 90, D at 96; A alone is of x.
+    angles = torch.deg2rad(torch.tensor([0.0, 0, 5, 5, 90, 90, 96, 96]))
+    vectors = torch.stack([angles.cos(), angles.sin()], dim=1)
+    truth = pd.DataFrame({"place": list("AACCBBDD"), "code": list("xxyyyyyy")})
+    found = nearest_photo_figures(vectors, truth, BOOTSTRAP)
+    # Every photo has its own place's other view. Without it: A and C take each other, and are
+    # wrong; B and D take each other, and are right.
+    assert found["by photo"].value == 1
+    assert found["by place"].value == pytest.approx(1 / 2)
+    assert found["inflation"].value == pytest.approx(1 / 2)
+    with pytest.raises(ValueError, match="two places or more"):
+        nearest_photo_figures(vectors[:2], truth[:2], BOOTSTRAP)
 
 
 def test_photos_far_off_and_of_other_countries_belong_to_no_class(protocol: Protocol) -> None:

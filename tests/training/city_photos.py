@@ -21,6 +21,7 @@ TINY_CITIES = {
     "dataset": "tiny",
     "cities_file": "cities.csv",
     "epochs": 2,
+    "backbone_epochs": 1,
     "batch_size": 8,
     "width": 64,
     "height": 36,

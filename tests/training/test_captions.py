@@ -11,6 +11,7 @@ from shared.training.caption_facts import (
     belt_of,
     facing_of,
     neighbours_of,
+    part_of_country,
     photo_facts,
     place_facts,
     plain_region,
@@ -204,3 +205,16 @@ def test_places_come_in_an_order_that_more_of_them_keep() -> None:
     assert (more[:5] == few).all()
     assert (few[:, 0] > 51).all()
     assert (few[:, 0] < 56).all()
+
+
+def test_a_country_has_nine_parts() -> None:
+    # Marseille, Bayonne, the Jura, Lille and Bourges.
+    points = [(43.3, 5.4), (43.5, -1.5), (46.5, 6.0), (50.6, 3.06), (46.8, 2.4)]
+    assert part_of_country(points, ["FR"] * 5) == [
+        "the south-east",
+        "the south-west",
+        "the east",
+        "the north",
+        "the middle",
+    ]
+    assert part_of_country([(0.0, 0.0)], ["XX"]) == [""]

@@ -72,8 +72,12 @@ def train(
 
 
 def test_captions_name_the_nation_with_its_article() -> None:
-    rows = [("London", "England", "GB", "England"), ("Boston", "Ohio", "US", "United States")]
-    cities = pd.DataFrame(rows, columns=["name", "region", "country", "nation"])
+    rows = [
+        ("London", "England", "GB", "England", 51.5, -0.1),
+        ("Boston", "Massachusetts", "US", "United States", 42.4, -71.1),
+    ]
+    columns = ["name", "region", "country", "nation", "lat", "lon"]
+    cities = pd.DataFrame(rows, columns=columns)
     assert city_captions(cities) == [
         "a photo of London in England",
         "a photo of Boston in the United States",
@@ -81,6 +85,12 @@ def test_captions_name_the_nation_with_its_article() -> None:
     assert city_captions(cities, "{city}[, {region}], {country}")[0] == (
         "London, England, the United Kingdom"
     )
+    assert city_captions(cities, "{part} of {nation}, near {position}, in {belt}") == [
+        "the south-east of England, near 50 degrees north and 0 degrees west, in the cooler "
+        "latitudes",
+        "the north-east of the United States, near 40 degrees north and 70 degrees west, in the "
+        "milder latitudes",
+    ]
     with pytest.raises(ValueError, match=r"unknown: \['town'\]"):
         city_captions(cities, "a photo of {town}")
 
