@@ -12,13 +12,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from shared.evaluation.geocell import PROTOTYPES, PlaceAnswers, learn_refinement
+from shared.evaluation.geocell import (
+    PROTOTYPES,
+    PlaceAnswers,
+    learn_refinement,
+    right_country,
+)
 from shared.evaluation.geocell_facts import place_errors
 from shared.evaluation.intervals import Floats, PlaceBootstrap
 from shared.evaluation.seeds import Difference, SeedFigure, SeedRuns, differences, figures_of, holm
-from shared.gazetteer import nearest_place_codes
 from shared.geo import haversine_km
 from shared.partitions import Partition
 from shared.paths import data_folder, shown
@@ -29,8 +33,6 @@ ALONE = "only-"  # begins the name of a step that has nothing but the base and i
 COUNTRY = "country"
 TESTED = "geo_score"  # the figure whose p values are given: it counts every place
 RESULTS = "results.csv"
-
-Parts = tuple[PlaceAnswers, PlaceAnswers, PlaceAnswers]  # training, validation, test
 
 
 @dataclass(frozen=True)
@@ -105,20 +107,6 @@ def trained_steps(
     ]
 
 
-def right_country(
-    points: ArrayLike, countries: Sequence[str], polygons: Partition | None = None
-) -> NDArray[np.bool_]:
-    """(P,) whether each point lies in its true country.
-
-    Args:
-        points: (P, 2) latitudes and longitudes, degrees.
-        countries: (P,) the true codes.
-        polygons: of the countries; None: the gazetteer's nearest place tells it.
-    """
-    found = nearest_place_codes(points)[0] if polygons is None else polygons.label(points)
-    return np.asarray(found == np.asarray(countries, dtype=object), dtype=np.bool_)
-
-
 def step_answer(
     step: str,
     seed: int,
@@ -145,7 +133,8 @@ def step_answer(
 
 def answers_of_step(
     trained: TrainedStep,
-    ask: Callable[[TrainedStep], tuple[Partition, Parts]],
+    cells: Partition,
+    tell: Callable[[str], PlaceAnswers],
     refined_as: str | None = None,
     known: pd.DataFrame | None = None,
     polygons: Partition | None = None,
@@ -154,16 +143,17 @@ def answers_of_step(
 
     Args:
         trained: the trial.
-        ask: gives its cells, and its answers to the training, validation and test places.
+        cells: its classes.
+        tell: its answers to the places of a part: `"train"`, `"validation"` or `"test"`.
         refined_as: the name of the step with prototypes on top of this one; None: without.
         known: the facts of the test places.
         polygons: of countries.
     """
-    cells, (train, validation, test) = ask(trained)
+    test = tell("test")
     likeliest = cells.centres[test.probabilities().argmax(axis=1)]
     found = [step_answer(trained.step, trained.seed, test, likeliest, known, polygons)]
     if refined_as is not None:
-        refinement = learn_refinement(train, validation, cells)
+        refinement = learn_refinement(tell("train"), tell("validation"), cells)
         points = refinement.refined(test, PROTOTYPES).points
         found.append(step_answer(refined_as, trained.seed, test, points, known, polygons))
     return found

@@ -5,7 +5,7 @@ neighbours, their share) is chosen on the validation places, and used on the tes
 `(lat, lon)`, kilometres.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
@@ -27,6 +27,7 @@ from shared.evaluation.refinement import (
 )
 from shared.evaluation.refinement_neighbours import Neighbours
 from shared.evaluation.refinement_prototypes import FAST_CLUSTERS, Embeddings, fit_prototypes
+from shared.gazetteer import nearest_place_codes
 from shared.geo import Floats, geo_score, haversine_km
 from shared.partitions import Partition
 from shared.processing.geocells_cluster import Trial
@@ -242,3 +243,17 @@ def predictions_of(
     guesses = pd.DataFrame(np.asarray(points), index=answers.truth.index, columns=["lat", "lon"])
     chosen = guesses.loc[table["id"]]
     return table.assign(pred_lat=chosen["lat"].to_numpy(), pred_lon=chosen["lon"].to_numpy())
+
+
+def right_country(
+    points: ArrayLike, countries: Sequence[str], polygons: Partition | None = None
+) -> NDArray[np.bool_]:
+    """(P,) whether each point lies in its true country.
+
+    Args:
+        points: (P, 2) latitudes and longitudes, degrees.
+        countries: (P,) the true codes.
+        polygons: of the countries; None: the gazetteer's nearest place tells it.
+    """
+    found = nearest_place_codes(points)[0] if polygons is None else polygons.label(points)
+    return np.asarray(found == np.asarray(countries, dtype=object), dtype=np.bool_)

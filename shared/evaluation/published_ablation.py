@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from shared.evaluation.geocell_facts import TITLES, fact_text
+
 PROTOCOL = (
     "5,000 held-out GeoGuessr places with four real photos each, from training on 100,000 places; "
     "a right country is the polygon that the guess lies in"
@@ -51,3 +53,9 @@ def published_steps(titles: Mapping[str, str]) -> pd.DataFrame:
         for name, (country, median, score) in STEPS.items()
     }
     return pd.DataFrame(rows).T.rename_axis("published: PIGEON")
+
+
+def published_tasks() -> pd.DataFrame:
+    """The published auxiliary errors as a table for people."""
+    rows = {TITLES[name][0]: {"published": fact_text(name, value)} for name, value in TASKS.items()}
+    return pd.DataFrame(rows).T.rename_axis("PIGEON, with semantic geocells")

@@ -14,7 +14,6 @@ from shared.evaluation.ablation import (
     all_figures,
     answers_of_step,
     answers_table,
-    right_country,
     seed_runs,
     step_answer,
     step_changes,
@@ -95,14 +94,6 @@ def test_another_sweep_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         trained_steps("tiny", "abl")
 
 
-def test_the_country_is_that_of_the_nearest_place_or_of_the_polygon() -> None:
-    # Prague, Paris, Paris.
-    points = [[50.08, 14.42], [48.86, 2.35], [48.86, 2.35]]
-    assert right_country(points, ["CZ", "FR", "DE"]).tolist() == [True, True, False]
-    cells = two_cells()
-    assert right_country([[5, 5], [5, 15]], cells.codes, cells).tolist() == [True, True]
-
-
 def test_an_answer_is_measured_in_km_and_by_its_facts() -> None:
     made = answers([(0, 0), (0, 1)], [WEST, WEST])
     known = pd.DataFrame({"elevation_m": [5.0, 7.0]})
@@ -115,17 +106,17 @@ def test_an_answer_is_measured_in_km_and_by_its_facts() -> None:
 
 
 def test_prototypes_are_made_on_top_of_a_trial(tmp_path: Path) -> None:
-    parts = (
-        answers(TRAIN, [WEST] * 8 + [EAST] * 4),
-        answers([(2.04, 2.03), (8.02, 8.07), (2.03, 12.04)], [WEST, WEST, EAST]),
-        answers([(8.04, 8.04), (2.06, 12.06)], [WEST, EAST]),
-    )
+    parts = {
+        "train": answers(TRAIN, [WEST] * 8 + [EAST] * 4),
+        "validation": answers([(2.04, 2.03), (8.02, 8.07), (2.03, 12.04)], [WEST, WEST, EAST]),
+        "test": answers([(8.04, 8.04), (2.06, 12.06)], [WEST, EAST]),
+    }
     trained = TrainedStep("views", 2, tmp_path)
-    found = answers_of_step(trained, lambda _: (two_cells(), parts), "prototypes")
+    found = answers_of_step(trained, two_cells(), parts.__getitem__, "prototypes")
     assert [(one.step, one.seed) for one in found] == [("views", 2), ("prototypes", 2)]
     assert found[0].km.min() > 400  # the cells' middles
     assert found[1].km.max() < 10  # the places of the right clusters
-    alone = answers_of_step(trained, lambda _: (two_cells(), parts))
+    alone = answers_of_step(trained, two_cells(), {"test": parts["test"]}.__getitem__)
     assert [one.step for one in alone] == ["views"]
 
 

@@ -20,6 +20,7 @@ from shared.evaluation.geocell import (
     learn_refinement,
     place_truth,
     predictions_of,
+    right_country,
 )
 from shared.evaluation.geocell_facts import (
     constant_guess,
@@ -136,6 +137,14 @@ def test_predictions_keep_the_cells_and_take_the_refined_points() -> None:
     assert moved[["pred_lat", "pred_lon"]].to_numpy().tolist() == [[1, 2], [3, 4]]
     assert moved["pred_code"].tolist() == ["A.0001", "A.0002"]
     check_predictions(moved)
+
+
+def test_the_country_is_that_of_the_nearest_place_or_of_the_polygon() -> None:
+    # Prague, Paris, Paris.
+    points = [[50.08, 14.42], [48.86, 2.35], [48.86, 2.35]]
+    assert right_country(points, ["CZ", "FR", "DE"]).tolist() == [True, True, False]
+    cells = two_cells()
+    assert right_country([[5, 5], [5, 15]], cells.codes, cells).tolist() == [True, True]
 
 
 def surroundings() -> pd.DataFrame:
