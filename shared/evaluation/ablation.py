@@ -33,6 +33,7 @@ ALONE = "only-"  # begins the name of a step that has nothing but the base and i
 COUNTRY = "country"
 TESTED = "geo_score"  # the figure whose p values are given: it counts every place
 RESULTS = "results.csv"
+SURE = 0.05  # of the p values of all steps together
 
 
 @dataclass(frozen=True)
@@ -214,11 +215,16 @@ class StepChange:
 
     @property
     def verdict(self) -> str:
-        """`"helps"` or `"hurts"` where the interval of the GeoScore leaves out 0, else neither."""
+        """Whether the step `"helps"` or `"hurts"` by its GeoScore.
+
+        It does where p is below `SURE`; it `"may help"` or `"may hurt"` where that is so of its own
+        test alone, whose interval leaves out 0, but not of all steps tested together.
+        """
         found = self.figures[TESTED].interval
         if not found.is_clear:
             return "no clear change"
-        return "helps" if found.value > 0 else "hurts"
+        what = "help" if found.value > 0 else "hurt"
+        return f"{what}s" if self.p < SURE else f"may {what}"
 
 
 def step_changes(

@@ -26,11 +26,12 @@ from shared.evaluation.refinement import (
     choose_settings,
 )
 from shared.evaluation.refinement_neighbours import Neighbours
-from shared.evaluation.refinement_prototypes import FAST_CLUSTERS, Embeddings, fit_prototypes
+from shared.evaluation.refinement_prototypes import FAST_CLUSTERS, fit_prototypes
 from shared.gazetteer import nearest_place_codes
 from shared.geo import Floats, geo_score, haversine_km
 from shared.partitions import Partition
 from shared.processing.geocells_cluster import Trial
+from shared.training.geocell import PlaceOutputs
 
 CELLS, LEAST = "likeliest cell", "least expected distance"
 PROTOTYPES, RELEASED = "prototypes, closest", "prototypes, released code's farthest"
@@ -48,20 +49,14 @@ SHARES = (0.25, 0.5, 0.75)  # of the neighbours in the mixture
 
 
 @dataclass(frozen=True)
-class PlaceAnswers:
-    """What a model says of places.
+class PlaceAnswers(PlaceOutputs):
+    """What a model says of places, and where they are.
 
     Attributes:
         truth: by place: `place`, `code` (the cell that the place lies in), `lat`, `lon`, `country`.
-        embeddings: (P, D) of all views of each place together.
-        logits: (P, K) of the cells.
-        facts: what it says of the surroundings, by name: (P,) numbers in their units, or texts.
     """
 
     truth: pd.DataFrame = field(repr=False)
-    embeddings: Embeddings = field(repr=False)
-    logits: NDArray[np.float32] = field(repr=False)
-    facts: Mapping[str, NDArray[Any]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         """Check that all parts are of the same places.
@@ -83,13 +78,6 @@ class PlaceAnswers:
     def points(self) -> Floats:
         """(P, 2) where the places lie, degrees."""
         return self.truth[["lat", "lon"]].to_numpy(dtype=np.float64)
-
-    def probabilities(self, temperature: float = 1.0) -> Floats:
-        """(P, K) of the cells, the logits divided by a temperature."""
-        logits = self.logits.astype(np.float64) / temperature
-        raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-        shares: Floats = raised / raised.sum(axis=1, keepdims=True)
-        return shares
 
 
 def place_truth(

@@ -5,7 +5,7 @@ classes (climate, month, driving side) the share that is right, whose best const
 that most training places have. Places whose own fact is not known are left out, fact by fact.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from shared.evaluation.intervals import Floats, Interval, PlaceBootstrap
 from shared.evaluation.metrics import ratio
-from shared.processing.surroundings import TEXTS
+from shared.training.geocell_targets import WEIGHTS, Fact, as_texts, constant_guess
 
-CLASSES = (*TEXTS, "month")
+CLASSES = tuple(WEIGHTS)  # those that are no numbers
 # What is told, how it is called, its unit, and how many decimals a table shows.
 TITLES: Mapping[str, tuple[str, str, int]] = {
     "elevation_m": ("elevation", "m", 0),
@@ -86,29 +86,11 @@ def place_errors(told: Mapping[str, NDArray[Any]], known: pd.DataFrame) -> dict[
     names = [
         name for name in TITLES if name in told and name in known and known[name].notna().any()
     ]
-    return {name: _errors(name, told[name], known[name].to_numpy(dtype=object)) for name in names}
-
-
-def constant_guess(name: str, known: pd.Series) -> Any:  # noqa: ANN401 - a number or a class
-    """The best constant for a fact: of classes the most frequent, the first of equals by name.
-
-    Args:
-        name: of the fact.
-        known: the training places' values.
-
-    Raises:
-        ValueError: when none is known.
-    """
-    values = known.dropna()
-    if values.empty:
-        msg = f"Expected training places whose {name} is known, but got none of {len(known)}"
-        raise ValueError(msg)
-    if name in CLASSES:
-        return values.value_counts().sort_index().idxmax()
-    return float(values.astype(float).median())
+    return {name: _errors(name, told[name], known[name]) for name in names}
 
 
 def fact_errors(
+    facts: Sequence[Fact],
     told: Mapping[str, NDArray[Any]],
     known: pd.DataFrame,
     train: pd.DataFrame,
@@ -117,15 +99,16 @@ def fact_errors(
     """How well each fact is told, beside the best constant, with intervals over places.
 
     Args:
-        told: what the model says of places.
+        facts: what the model was taught to tell.
+        told: what it says of places.
         known: what is known of them, in the same order.
         train: what is known of the training places.
         bootstrap: how places are drawn.
     """
-    found = []
+    found, taught = [], {fact.name: fact for fact in facts}
     for name, errors in place_errors(told, known).items():
-        guess = np.full(len(known), constant_guess(name, train[name]), dtype=object)
-        plain = _errors(name, guess, known[name].to_numpy(dtype=object))
+        guess = np.full(len(known), constant_guess(taught[name], train[name]), dtype=object)
+        plain = _errors(name, guess, known[name])
         is_known = (~np.isnan(errors)).astype(np.float64)
         sums = {
             "n": is_known,
@@ -184,19 +167,10 @@ def facts_document(errors: list[FactError]) -> dict[str, Any]:
     }
 
 
-def _errors(name: str, told: NDArray[Any], known: NDArray[Any]) -> Floats:
-    missing = pd.isna(known)
+def _errors(name: str, told: NDArray[Any], known: pd.Series) -> Floats:
+    missing = known.isna().to_numpy()
     if name in CLASSES:
-        right = _as_class(told) == _as_class(known)
+        right = np.asarray(as_texts(known, name), dtype=object) == told.astype(str)
         return np.where(missing, np.nan, right.astype(np.float64))
-    truth = np.where(missing, np.nan, known).astype(np.float64)
-    error: Floats = np.abs(np.asarray(told, dtype=np.float64) - truth)
+    error: Floats = np.abs(told.astype(np.float64) - known.to_numpy(dtype=np.float64))
     return error
-
-
-def _as_class(values: NDArray[Any]) -> NDArray[Any]:
-    """Classes as texts: 7, 7.0 and "7" are one month."""
-    return np.asarray(
-        [f"{v:g}" if isinstance(v, (int, float, np.number)) else str(v) for v in values],
-        dtype=object,
-    )

@@ -59,11 +59,8 @@ def refined_guess(
         row: which of them.
         way: one of those with prototypes.
     """
-    one = PlaceAnswers(
-        answers.truth.iloc[row : row + 1],
-        answers.embeddings[row : row + 1],
-        answers.logits[row : row + 1],
-    )
+    rows = slice(row, row + 1)
+    one = PlaceAnswers(answers.embeddings[rows], answers.logits[rows], {}, answers.truth.iloc[rows])
     shares = one.probabilities()[0]
     refined = refinement.refined(one, way)
     made = refinement.refiner.prototypes
@@ -99,7 +96,7 @@ def refined_figure(guess: RefinedGuess, cells: Partition, note: str) -> Figure:
     shapes = gpd.GeoSeries(cells.table.geometry.to_numpy(), crs=CRS)
     if shapes.geom_type.str.contains("Polygon").all():
         shades = colour.to_rgba(guess.shares)
-        shapes.plot(ax=axes, color=shades, edgecolor=INK, linewidth=0.2, zorder=1)
+        shapes.plot(ax=axes, color=shades, edgecolor=INK, linewidth=0.2, alpha=0.75, zorder=1)
     dots = (
         (guess.prototypes, "D", 22, "prototypes looked at"),
         (guess.members, "o", 9, "its places"),

@@ -1,5 +1,6 @@
 """The ablation: trials of a sweep, steps upon one another and alone, what each of them changes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +99,7 @@ def test_an_answer_is_measured_in_km_and_by_its_facts() -> None:
     made = answers([(0, 0), (0, 1)], [WEST, WEST])
     known = pd.DataFrame({"elevation_m": [5.0, 7.0]})
     facts = {"elevation_m": np.array([6.0, 10.0])}
-    told = type(made)(made.truth, made.embeddings, made.logits, facts)
+    told = replace(made, facts=facts)
     found = step_answer("tasks", 1, told, np.array([[0.0, 0.0], [0.0, 0.0]]), known)
     # A degree of the equator of a sphere of 6,371.0088 km.
     assert found.km == pytest.approx([0, 111.195], abs=1e-3)
@@ -139,6 +140,8 @@ def test_a_step_that_helps_at_every_place_is_told_from_one_that_does_nothing() -
     assert first.p == pytest.approx(2 * 2 / 301)  # the smaller p, times two tests
     back = step_changes([("base", "smoothing")], runs, BOOTSTRAP)[0]
     assert back.verdict == "hurts"
+    # Clear alone, with a p of 0.02, but not among three tests.
+    assert replace(first, p=3 * 0.02).verdict == "may help"
     titles = step_titles(runs)
     line = change_line(first, titles)
     assert "+ label smoothing by distance helps against base" in line

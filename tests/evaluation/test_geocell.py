@@ -23,7 +23,6 @@ from shared.evaluation.geocell import (
     right_country,
 )
 from shared.evaluation.geocell_facts import (
-    constant_guess,
     fact_errors,
     fact_text,
     facts_frame,
@@ -34,6 +33,7 @@ from shared.evaluation.intervals import PlaceBootstrap
 from shared.evaluation.predictions import check_predictions
 from shared.geo import haversine_km
 from shared.partitions import COLUMNS, Partition
+from shared.training.geocell_targets import fit_facts
 
 BOOTSTRAP = PlaceBootstrap(0, 200)
 
@@ -59,7 +59,7 @@ def answers(points: list[tuple[float, float]], logits: list[list[float]]) -> Pla
     known = pd.DataFrame({"code": "AA", "lat": array[:, 0], "lon": array[:, 1]})
     names = [f"p{n:02d}" for n in range(len(array))]
     truth = place_truth(names, np.arange(len(array)), known, two_cells())
-    return PlaceAnswers(truth, array.astype(np.float32), np.asarray(logits, dtype=np.float32))
+    return PlaceAnswers(array.astype(np.float32), np.asarray(logits, dtype=np.float32), {}, truth)
 
 
 TRAIN = [(2 + a, 2 + b) for a in (0, 0.1) for b in (0, 0.1)]
@@ -86,7 +86,7 @@ def test_the_truth_of_a_place_is_its_cell_and_point() -> None:
 def test_parts_of_different_places_are_refused() -> None:
     made = answers([(1, 1)], [WEST])
     with pytest.raises(ValueError, match=r"\[1, 2, 1\]"):
-        PlaceAnswers(made.truth, np.zeros((2, 3), dtype=np.float32), made.logits)
+        PlaceAnswers(np.zeros((2, 3), dtype=np.float32), made.logits, {}, made.truth)
 
 
 def test_every_way_answers_and_those_by_embedding_come_near() -> None:
@@ -171,7 +171,7 @@ def test_errors_are_absolute_in_the_unit_and_right_or_not_for_classes() -> None:
     told = {
         "elevation_m": np.array([130.0, 290.0, 5.0]),
         "climate": np.array(["Cfb", "Cfb", "Cfb"], dtype=object),
-        "month": np.array([7, 2, 2]),
+        "month": np.array(["7", "2", "2"]),
         "precipitation_mm_day": np.array([1.0, 1.0, 1.0]),
     }
     errors = place_errors(told, known)
@@ -181,20 +181,13 @@ def test_errors_are_absolute_in_the_unit_and_right_or_not_for_classes() -> None:
     np.testing.assert_equal(errors["month"], [1, 0, 1])
 
 
-def test_the_constant_is_the_median_or_the_most_frequent_class() -> None:
-    assert constant_guess("elevation_m", pd.Series([1.0, 2.0, 90.0, np.nan])) == 2
-    assert constant_guess("climate", pd.Series(["Dfb", "Cfb", "Dfb", np.nan])) == "Dfb"
-    assert constant_guess("climate", pd.Series(["Dfb", "Cfb"])) == "Cfb"
-    with pytest.raises(ValueError, match="none of 1"):
-        constant_guess("month", pd.Series([np.nan]))
-
-
 def test_the_model_is_held_against_the_constant_place_by_place() -> None:
     truth = np.arange(0.0, 100.0)
     known = pd.DataFrame({"elevation_m": truth, "month": [1.0, 2.0] * 50})
     train = pd.DataFrame({"elevation_m": [0.0, 100.0, 20.0], "month": [2.0, 2.0, 1.0]})
-    told = {"elevation_m": truth + 1, "month": np.array([2] * 100)}
-    height, month = fact_errors(told, known, train, BOOTSTRAP)
+    told = {"elevation_m": truth + 1, "month": np.array(["2"] * 100)}
+    facts = fit_facts(train, ["elevation_m", "month"])
+    height, month = fact_errors(facts, told, known, train, BOOTSTRAP)
     assert (height.n, height.model.value) == (100, pytest.approx(1))
     # |k - 20| over k = 0..99: (20 * 21 / 2 + 79 * 80 / 2) / 100.
     assert height.constant.value == pytest.approx((210 + 3160) / 100)
