@@ -15,6 +15,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from transformers import CLIPVisionModel
 
 from shared.data_loader.places import locked
 from shared.partitions import countries_partition
@@ -24,7 +25,7 @@ from shared.training.backbones import BACKBONES
 from shared.training.batches import Split
 from shared.training.captions import CaptionStyle
 from shared.training.checkpoint import Checkpoint
-from shared.training.clip import load_clip
+from shared.training.clip import ClipEncoder, load_clip
 from shared.training.clip_data import build_encoder, clip_data
 from shared.training.clip_fit import ClipTask, fit_clip
 from shared.training.clip_prompts import named
@@ -147,14 +148,18 @@ def fit_tower_to_captions(
     encoder, _ = build_encoder(
         tower.facts.name, data.source, size, preprocessing.fit, dict(sizes or {}), revision
     )
-    clip_tower(encoder.model.vision_model, tower.facts).load_state_dict(tower.state_dict())
+    clip_tower(_vision(encoder), tower.facts).load_state_dict(tower.state_dict())
     choices = data.choices(named(data.seen, ASKED))
     origin = f"tower {weights_digest(tower)}"
     task = ClipTask(encoder, origin, data.source, choices, lists.digests, data.facts)
     with _in_turn(folder):
         result = fit_clip(task, *data.splits(*images), settings, folder, wandb_mode)
     best = load_clip(str(result.best))
-    return copy_tower(clip_tower(best.model.vision_model, tower.facts)), result
+    return copy_tower(clip_tower(_vision(best), tower.facts)), result
+
+
+def _vision(encoder: ClipEncoder) -> CLIPVisionModel:
+    return cast(CLIPVisionModel, encoder.model.vision_model)
 
 
 def _in_turn(folder: Path) -> AbstractContextManager[None]:
