@@ -16,7 +16,8 @@ from shared.training.checkpoint import Checkpoint
 from shared.training.images import Bytes, cache_images
 from shared.vmf import VmfMixture
 
-TASKS = ("country", "region", "coordinates", "grid", "city_clip")
+CELL_TASKS = ("grid", "city_clip", "geocell")  # whose classes hold the photos' places
+TASKS = ("country", "region", "coordinates", *CELL_TASKS)
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Predicted:
     """What a model says of photos.
 
     Attributes:
-        task: `"country"`, `"region"` or `"coordinates"`.
+        task: `"country"`, `"region"`, `"coordinates"`, or one of `CELL_TASKS`.
         model: the checkpoint.
         table: the predictions, with `true_country`.
         mixture: the densities of the rows of `table`; None for other models.
@@ -118,7 +119,7 @@ def predict_photos(
     known = truth.assign(country=truth["code"])
     if task == "region":
         known["code"] = region_codes(truth, model, dataset).reindex(known.index)
-    if task in ("grid", "city_clip"):
+    if task in CELL_TASKS:
         known["code"] = cell_codes(truth, partition_of(model)).reindex(known.index)
     is_usable = known["code"].notna().to_numpy()
     if task == "coordinates":

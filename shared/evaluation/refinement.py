@@ -121,6 +121,11 @@ class Refiner:
         self._count = np.bincount(prototypes.cells, minlength=prototypes.n_cells)
         self._begin = np.cumsum(self._count) - self._count  # of each cell's prototypes
 
+    @property
+    def prototypes(self) -> Prototypes:
+        """What guesses are refined by."""
+        return self._prototypes
+
     def refine(
         self, embeddings: Embeddings, probabilities: ArrayLike, settings: RefinementSettings
     ) -> Refined:

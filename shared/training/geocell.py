@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch import cat, nn
 
+from shared.data_loader.places import locked
 from shared.geo import haversine_km
 from shared.manifest import note_inputs
 from shared.partitions import Partition
@@ -225,7 +226,8 @@ def front_features(
     if isinstance(front, nn.Identity):
         return images
     plain = "".join(c if c.isalnum() else "-" for c in f"{name}-{type(front).__name__}").lower()
-    with distributed.one_process_first():
+    # Trials of a sweep that run side by side compute them once.
+    with distributed.one_process_first(), locked(f"{folder} {plain}"):
         return cached_features(front, images, digest, preprocessing, folder, name=plain)
 
 

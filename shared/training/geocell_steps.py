@@ -97,3 +97,18 @@ def label_of(step: str) -> str:
         return BASE
     label = ADDITIONS[step.removeprefix("only-")].label
     return f"base + {label}" if step in SINGLE else f"+ {label}"
+
+
+def steps_of_sweep(varied: Mapping[str, Sequence[Any]]) -> list[str]:
+    """The steps that an ablation's sweep trains.
+
+    Args:
+        varied: what the sweep varies, with its values.
+
+    Raises:
+        ValueError: unless it varies `step` and `seed`.
+    """
+    if not {"step", "seed"} <= set(varied):
+        msg = f"Expected a sweep over step and seed, but it varies {list(varied)}"
+        raise ValueError(msg)
+    return [str(step) for step in varied["step"]]

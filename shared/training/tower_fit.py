@@ -7,6 +7,7 @@ seeds and steps of an ablation share one tower, as they would share published we
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -16,8 +17,10 @@ import torch
 from numpy.typing import NDArray
 from transformers import CLIPVisionModel
 
+from shared.data_loader.places import locked
 from shared.partitions import countries_partition
 from shared.paths import data_folder
+from shared.training import distributed
 from shared.training.backbones import BACKBONES
 from shared.training.batches import Split
 from shared.training.captions import CaptionStyle
@@ -96,7 +99,8 @@ def fit_tower(
     train, validation = (_country_split(part, pixels, codes) for part, pixels in parts)
     # The network augments by itself: the loop knows features alone.
     plain = replace(settings, augmentation=GeocellHead().augmentation)
-    result = fit(task, train, validation, plain, folder, wandb_mode)
+    with _in_turn(folder):
+        result = fit(task, train, validation, plain, folder, wandb_mode)
     part = model_of(Checkpoint.load(result.best)).net.part
     return copy_tower(cast(ImageTower, part)), result
 
@@ -148,13 +152,22 @@ def fit_tower_to_captions(
     choices = data.choices(named(data.seen, ASKED))
     origin = f"tower {weights_digest(tower)}"
     task = ClipTask(encoder, origin, data.source, choices, lists.digests, data.facts)
-    result = fit_clip(task, *data.splits(*images), settings, folder, wandb_mode)
+    with _in_turn(folder):
+        result = fit_clip(task, *data.splits(*images), settings, folder, wandb_mode)
     best = load_clip(str(result.best))
     return copy_tower(clip_tower(_vision(best), tower.facts)), result
 
 
 def _vision(encoder: ClipEncoder) -> CLIPVisionModel:
     return cast(CLIPVisionModel, encoder.model.vision_model)
+
+
+def _in_turn(folder: Path) -> AbstractContextManager[None]:
+    """One training at a time in a folder: trials side by side share the tower that one learns.
+
+    Processes of one training on several GPUs go through together.
+    """
+    return locked(str(folder)) if distributed.world_size() == 1 else nullcontext()
 
 
 def _country_split(part: PhotoList, images: Bytes, codes: list[str]) -> Split:

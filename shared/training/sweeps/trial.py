@@ -24,7 +24,6 @@ from papermill.exceptions import PapermillExecutionError
 from shared.data_loader import dataset_settings
 from shared.paths import data_folder, root, shown
 from shared.runs import read_records, write_atomically
-from shared.training.checkpoint import read_config
 from shared.training.sweeps.spec import Sweep, as_parameters
 
 WATCH_EVERY_S = 0.5
@@ -116,6 +115,9 @@ def result(trial: Trial) -> dict[str, float]:
     Raises:
         FileNotFoundError: when it has not been finished.
     """
+    # Here, not above: the process of a trial runs a kernel, and torch would double what it costs.
+    from shared.training.checkpoint import read_config
+
     read_config(trial.folder / "last")  # is written when all is done
     measures = {k: float(v) for k, v in read_config(trial.folder / "best")["measures"].items()}
     timing = read_records(trial.folder / "timing.jsonl")
