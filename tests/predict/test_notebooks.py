@@ -7,6 +7,12 @@ from tests.browsers import needs_browser
 from tests.notebook_runs import run_quiet_notebook
 
 
+@pytest.fixture(autouse=True)
+def _as_in_the_lab(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without widgets tqdm says so at its import; `make lab` leaves that out too."""
+    monkeypatch.setenv("PYTHONWARNINGS", "ignore:IProgress not found")
+
+
 @pytest.mark.slow
 def test_predict_answers_refuses_and_writes_its_files(tiny_root: Path) -> None:
     text = run_quiet_notebook("4-evaluation/predict", tiny_root)
