@@ -55,7 +55,7 @@ def facts_figure(table: pd.DataFrame, title: str) -> Figure:
 
 def cells_map(cells: Partition, part: CellPhotos, title: str) -> Figure:
     """The cells, their points, and the places that they are learned from."""
-    figure, axes = plt.subplots(figsize=(8, 3.8))
+    figure, axes = plt.subplots(figsize=(7, 3.3))
     places = pd.DataFrame(part.view_targets[:, 1:].numpy(), columns=["lat", "lon"])
     draw_world(axes, places)
     draw_cells(axes, cells)
@@ -70,7 +70,7 @@ def guesses_map(outputs: PlaceOutputs, cells: Partition, part: CellPhotos, title
     truth = part.view_targets[:, 1:].numpy()
     away = haversine_km(cells.centres[outputs.cells], truth)
     places = pd.DataFrame(truth, columns=["lat", "lon"])
-    figure, axes = plt.subplots(figsize=(8, 3.8))
+    figure, axes = plt.subplots(figsize=(7, 3.3))
     draw_world(axes, places)
     drawn = axes.scatter(
         places["lon"], places["lat"], c=np.log10(np.maximum(away, 1.0)), s=14, cmap="viridis_r",

@@ -23,6 +23,7 @@ TASKS = {
     "region": "names the region (admin-1: state, province) in which a photo was taken",
     "coordinates": "estimates the coordinates at which a photo was taken",
     "grid": "names the cell of a grid in which a photo was taken",
+    "geocell": "names the geocell in which photos were taken, and facts of what surrounds it",
     "city_clip": "names the city nearest to where a photo was taken, told by captions alone",
 }
 MEASURES = {

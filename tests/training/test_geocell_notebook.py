@@ -69,8 +69,8 @@ def test_notebook_trains_towers_heads_and_steps(
     assert "countries: " in text
     folder = tmp_path / "3-training" / ".data" / "tiny"
     table = pd.read_csv(folder / "geocell" / "validation.csv")
-    assert set(table["joined by"]) == {"mean", "one", "attention"}
-    assert table["views"].tolist() == [1, 2] * 3
+    assert set(table["joined by"]) == {"mean", "attention"}
+    assert table["views"].tolist() == [1, 2] * 2
     facts = pd.read_csv(folder / "geocell" / "facts.csv", index_col="fact")
     assert list(facts.index) == TINY["tasks"]
     assert facts["places"].max() <= 6
