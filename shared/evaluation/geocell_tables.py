@@ -18,7 +18,7 @@ from shared.evaluation.geocell_places import PlaceList
 from shared.evaluation.intervals import Interval, PlaceBootstrap, Sums
 from shared.evaluation.metrics import evaluate
 from shared.evaluation.models import checkpoints_of, predict_photos
-from shared.evaluation.place_summary import judged
+from shared.evaluation.place_summary import judged, oracle_predictions
 from shared.evaluation.seeds import SeedRuns, median_ratio
 from shared.partitions import Partition
 
@@ -32,6 +32,7 @@ TITLES: Mapping[str, str] = {
     "geo_score": DISTANCE_TITLES["geo_score"],
 }
 RIVALS = ("country", "region", "coordinates")
+RIGHT_CELL, NEAREST_PLACE = "the right cell's point", "the nearest training place"
 
 Figures = Mapping[str, Interval]
 
@@ -176,6 +177,21 @@ def rival_of(ours: pd.DataFrame, theirs: pd.DataFrame, bootstrap: PlaceBootstrap
         raise ValueError(msg)
     one, two = (SeedRuns(table_distances(table)[None]) for table in (ours, theirs))
     return Rival(distance_intervals(theirs, bootstrap), median_ratio(one, two, bootstrap))
+
+
+def bound_tables(
+    table: pd.DataFrame, cells: Partition, train: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
+    """What no model can beat: a perfect choice of the cell, and of the training place.
+
+    Args:
+        table: predictions of places, for these and their true cells.
+        cells: the classes.
+        train: the training photos: `lat`, `lon`.
+    """
+    centres = cells.centres[cells.index_of(table["true_code"])]
+    right = table.assign(pred_lat=centres[:, 0], pred_lon=centres[:, 1])
+    return {RIGHT_CELL: right, NEAREST_PLACE: oracle_predictions(table, train)}
 
 
 def rivals_frame(rivals: Mapping[str, Rival]) -> pd.DataFrame:

@@ -29,6 +29,7 @@ from shared.evaluation.geocell_facts import (
     facts_of_places,
     place_errors,
 )
+from shared.evaluation.geocell_tables import bound_tables
 from shared.evaluation.intervals import PlaceBootstrap
 from shared.evaluation.predictions import check_predictions
 from shared.geo import haversine_km
@@ -145,6 +146,17 @@ def test_the_country_is_that_of_the_nearest_place_or_of_the_polygon() -> None:
     assert right_country(points, ["CZ", "FR", "DE"]).tolist() == [True, True, False]
     cells = two_cells()
     assert right_country([[5, 5], [5, 15]], cells.codes, cells).tolist() == [True, True]
+
+
+def test_no_model_beats_the_right_cell_or_the_nearest_training_place() -> None:
+    table = predictions_of(answers([(1, 1), (1, 11)], [EAST, WEST]), two_cells())
+    train = pd.DataFrame({"lat": [1.0, 1.0, np.nan], "lon": [2.0, 12.0, np.nan]})
+    found = bound_tables(table, two_cells(), train)
+    points = {name: t[["pred_lat", "pred_lon"]].to_numpy().tolist() for name, t in found.items()}
+    assert points == {
+        "the right cell's point": [[5, 5], [5, 15]],
+        "the nearest training place": [[1, 2], [1, 12]],
+    }
 
 
 def surroundings() -> pd.DataFrame:
