@@ -50,7 +50,7 @@ def make_geocell_checkpoint(folder: Path, facts: pd.DataFrame, views: str, seed:
     told = fit_facts(facts, ["elevation_m", "month"])
     network = GeocellNetwork(tower, SIZE, GeocellHead(views=views), told)
     n_outputs = len(cells) + sum(fact.width for fact in told)
-    config = {
+    config: dict[str, Any] = {
         "task": "geocell",
         "head": {"kind": "classes"},
         "network": network.facts(),
@@ -69,8 +69,11 @@ def make_geocell_checkpoint(folder: Path, facts: pd.DataFrame, views: str, seed:
 def cells_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with a data set `cells`, of three lists, its facts and a country model."""
     monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path))
-    parts = {"train": CODES * 4, "validation": CODES, "test": CODES * 3}
-    make_dataset("cells", parts, is_synthetic=True)
+    make_dataset(
+        "cells",
+        {"train": CODES * 4, "validation": CODES, "test": CODES * 3},
+        is_synthetic=True,
+    )
     make_checkpoint("cells")
     return tmp_path
 

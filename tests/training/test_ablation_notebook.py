@@ -1,9 +1,9 @@
 """The notebook that trains an ablation, with a toy in place of the training."""
 
+import json
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pandas as pd
 import papermill
 import pytest
@@ -44,16 +44,22 @@ def toy_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     lists = tmp_path / "data-lists" / "tiny"
     lists.mkdir(parents=True)
     (lists / "dataset.toml").write_text('title = "Tiny"\nsynthetic = true\n', encoding="utf-8")
-    cells = [nbformat.v4.new_code_cell(source) for source in (PARAMETERS, TOY)]
-    cells[0].metadata["tags"] = ["parameters"]
-    sweeps = tmp_path / "3-training" / "sweeps"
-    sweeps.mkdir(parents=True)
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    notebook.metadata = {
-        "kernelspec": {"name": "python3", "display_name": "Python 3"},
-        "language_info": {"name": "python"},
+    extra: dict[str, Any] = {"cell_type": "code", "outputs": [], "execution_count": None}
+    parts: list[tuple[str, dict[str, Any]]] = [(PARAMETERS, {"tags": ["parameters"]}), (TOY, {})]
+    notebook = {
+        "cells": [
+            {"source": source, "metadata": metadata, "id": f"c{number}", **extra}
+            for number, (source, metadata) in enumerate(parts)
+        ],
+        "metadata": {
+            "kernelspec": {"name": "python3", "display_name": "Python 3"},
+            "language_info": {"name": "python"},
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
     }
-    nbformat.write(notebook, tmp_path / "3-training" / "toy.ipynb")
+    (tmp_path / "3-training" / "sweeps").mkdir(parents=True)
+    (tmp_path / "3-training" / "toy.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     return tmp_path
 
 
