@@ -206,7 +206,7 @@ def as_points(
     """Classes read as points: the same table with other guessed coordinates.
 
     Args:
-        table: predictions. Without classes it is returned as it is.
+        table: predictions. Without rows or without classes it is returned as it is.
         partition: the classes, for their centres.
         how: `"centre"` of the most probable class, or `"expected-distance"`: the point that
             minimises the expected distance.
@@ -217,7 +217,7 @@ def as_points(
     if how not in HOW:
         msg = f"Expected how to be one of {HOW}, but got {how!r}"
         raise ValueError(msg)
-    if not has_classes(table):
+    if len(table) == 0 or not has_classes(table):
         return table
     if partition is None:
         msg = "Expected the partition of the classes, to read them as points"

@@ -8,6 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
+from shared.evaluation.benchmark import measure, photos_of, reach
+from shared.evaluation.benchmark_report import benchmark_document
+from shared.evaluation.inputs import find_checkpoint
+from shared.evaluation.intervals import PlaceBootstrap
+from shared.evaluation.models import predict_photos
+from shared.evaluation.slices import large_places
 from tests.evaluation.conftest import COLOURS, PLACES
 from tests.notebook_runs import run_notebook
 
@@ -64,3 +70,25 @@ def test_synthetic_photos_are_put_beside_no_published_result(tiny_root: Path) ->
     assert metrics["reach"]["lost"] == 0
     all_photos = metrics["figures"]["read as countries, all photos"]
     assert 0 <= all_photos["top_1"]["value"] <= 1
+
+
+def test_photos_with_a_country_alone_are_measured_without_distances(tiny_root: Path) -> None:
+    folder = tiny_root / "names"
+    folder.mkdir()
+    for code in ("CZ", "FR", "JP", "KE"):
+        image = np.full((36, 64, 3), COLOURS[code][::-1], dtype=np.uint8)
+        cv2.imwrite(str(folder / f"{code}.jpg"), image)
+        (folder / f"{code}.json").write_text(json.dumps({"country_code": code}), encoding="utf-8")
+    photos = photos_of("tiny", "5-split-test", str(folder))
+    asked = (photos.truth, photos.photos, photos.digest, tiny_root / "cache", "tiny")
+    predicted = predict_photos(find_checkpoint("tiny"), *asked, 256, 1)
+    within = reach(predicted)
+    how = ("expected-distance", "default", large_places(), 25.0)
+    result = measure(predicted, within, photos.labels, PlaceBootstrap(0, 40), *how)
+    assert set(result.figures) == {
+        "read as countries, all photos",
+        "read as countries, of countries it knows",
+    }
+    assert len(result.distances) == 0
+    document = benchmark_document(result, within, result.beside(True, ""), {})
+    assert document["reach"]["unknown"] == [{"code": "KE", "name": "Kenya", "photos": 1}]
