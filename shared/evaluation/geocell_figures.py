@@ -8,13 +8,14 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from shared.arcs import great_circle
 from shared.boundaries import CRS, world_outlines
 from shared.evaluation.figures import INK, ORANGE, new_figure, plain
 from shared.evaluation.geocell import PROTOTYPES, PlaceAnswers, Refinement
 from shared.evaluation.maps import LAND
 from shared.geo import Floats, haversine_km, spherical_mean
 from shared.partitions import Partition
-from shared.web_map import BLUE, GREEN, YELLOW, great_circle
+from shared.web_map import BLUE, GREEN, YELLOW
 
 MARGIN_SHARE, MARGIN_DEG = 0.15, 1.0
 
