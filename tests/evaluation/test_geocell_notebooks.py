@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import papermill
 import pytest
 import torch
 
@@ -25,8 +24,8 @@ from tests.evaluation.conftest import (
     make_dataset,
     region_partition,
 )
+from tests.notebook_runs import run_notebook
 
-NOTEBOOKS = Path(__file__).parents[2] / "4-evaluation"
 SIZE = (64, 36)
 SMALL = {"hidden": 16, "layers": 2, "heads": 2, "patch": 16}
 
@@ -78,17 +77,9 @@ def cells_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run_notebook(name: str, folder: Path, **parameters: object) -> str:
-    done = papermill.execute_notebook(
-        NOTEBOOKS / f"{name}.ipynb",
-        folder / f"{name}.ipynb",
-        parameters={"dataset": "cells", "draws": 40, "processes": 1, **parameters},
-        kernel_name="python3",
-        cwd=folder,
-        progress_bar=False,
-    )
-    cells = [cell for cell in done.cells if cell.cell_type == "code"]
-    return "\n".join(output.get("text", "") for cell in cells for output in cell.outputs)
+def run_cells(name: str, folder: Path, **parameters: object) -> str:
+    quick: dict[str, object] = {"dataset": "cells", "draws": 40, "processes": 1}
+    return run_notebook(f"4-evaluation/{name}", folder, **{**quick, **parameters})
 
 
 def metrics_of(root: Path, task: str) -> Any:
@@ -100,7 +91,7 @@ def metrics_of(root: Path, task: str) -> Any:
 def test_the_geocell_notebook_measures_every_way_on_the_same_places(cells_root: Path) -> None:
     folder = data_folder("3-training", "cells") / "geocell" / "best"
     make_geocell_checkpoint(folder, make_facts("cells"), "mean", 0)
-    text = run_notebook("geocell", cells_root, pictures=1)
+    text = run_cells("geocell", cells_root, pictures=1)
     metrics = metrics_of(cells_root, "geocell")
     assert metrics["places"] == 9
     assert len(metrics["ways"]) == 8
@@ -133,7 +124,7 @@ def test_the_ablation_notebook_reads_the_trials_of_the_sweep(cells_root: Path) -
             rows.append({"state": "complete", "step": step, "seed": seed, "folder": name})
     sweep.mkdir(parents=True)
     pd.DataFrame(rows).to_csv(sweep / "results.csv", index=False)
-    text = run_notebook("ablation", cells_root, sweep="abl")
+    text = run_cells("ablation", cells_root, sweep="abl")
     metrics = metrics_of(cells_root, "ablation")
     assert metrics["places"] == 9
     assert metrics["seeds"] == {

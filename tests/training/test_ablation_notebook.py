@@ -5,15 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import papermill
 import pytest
 import yaml
 
 from shared.evaluation.ablation import trained_steps
 from shared.paths import ROOT_VARIABLE
 from shared.training.geocell_steps import steps_of_sweep
+from tests.notebook_runs import run_notebook
 
-NOTEBOOK = Path(__file__).parents[2] / "3-training" / "ablation.ipynb"
 PARAMETERS = """
 dataset: str = "tiny"
 run: str = ""
@@ -74,23 +73,14 @@ def write_sweep(root: Path, parameters: dict[str, Any]) -> None:
     (root / "3-training" / "sweeps" / "toy.yaml").write_text(text, encoding="utf-8")
 
 
-def run_notebook(root: Path) -> str:
-    done = papermill.execute_notebook(
-        NOTEBOOK,
-        root / "done.ipynb",
-        parameters={"dataset": "tiny", "sweep": "toy", "parallel": 2},
-        kernel_name="python3",
-        cwd=root,
-        progress_bar=False,
-    )
-    cells = [cell for cell in done.cells if cell.cell_type == "code"]
-    return "\n".join(output.get("text", "") for cell in cells for output in cell.outputs)
+def run_ablation(root: Path) -> str:
+    return run_notebook("3-training/ablation", root, sweep="toy", parallel=2)
 
 
 @pytest.mark.slow
 def test_trials_are_trained_and_found_by_the_evaluation(toy_root: Path) -> None:
     write_sweep(toy_root, {"step": {"values": ["views", "last-layer"]}, "seed": {"values": [0]}})
-    text = run_notebook(toy_root)
+    text = run_ablation(toy_root)
     assert "2 trials, 1 of them finished" in text
     assert "last-layer     0  fail" in text
     assert "1 trainings of 1 steps" in text
