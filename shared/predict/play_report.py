@@ -9,13 +9,14 @@ import shapely
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from shared.arcs import great_circle
 from shared.boundaries import CRS, world_outlines
 from shared.evaluation.figures import BLUE, INK, ORANGE, new_figure, plain
 from shared.evaluation.intervals import Interval, PlaceBootstrap
 from shared.evaluation.maps import ROBINSON, draw_world
 from shared.geo import GEOSCORE_MAXIMUM, Floats, geo_score, haversine_km
 from shared.predict.play import PlayedRound, PlayReport
-from shared.web_map import great_circle
+from shared.web_map import 
 
 GREEN = "#2f9e44"
 
