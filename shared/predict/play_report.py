@@ -16,7 +16,6 @@ from shared.evaluation.intervals import Interval, PlaceBootstrap
 from shared.evaluation.maps import ROBINSON, draw_world
 from shared.geo import GEOSCORE_MAXIMUM, Floats, geo_score, haversine_km
 from shared.predict.play import PlayedRound, PlayReport
-from shared.web_map import 
 
 GREEN = "#2f9e44"
 
