@@ -19,7 +19,7 @@ from shared.training.batches import Split
 from shared.training.features import weights_digest
 from shared.training.geocell_targets import Fact
 from shared.training.headings import N_HEADING, ViewFeatures, heading_pooling
-from shared.training.towers import ImageTower, TowerFacts, copy_tower, make_tower
+from shared.training.tower_net import ImageTower, TowerFacts, copy_tower, make_tower
 from shared.training.views import NO_VIEW, drawn_views, is_view
 
 KIND = "geocell"

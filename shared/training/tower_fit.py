@@ -39,7 +39,7 @@ from shared.training.images import Bytes, Preprocessing
 from shared.training.inputs import Lists, PhotoList, facts_of
 from shared.training.objectives import Classification
 from shared.training.settings import FitSettings
-from shared.training.towers import CLIP, ImageTower, clip_tower, copy_tower
+from shared.training.tower_net import CLIP, ImageTower, clip_tower, copy_tower
 from shared.training.writer import Task
 
 ASKED = "A Street View photo in {country}."  # what the contrastive training is judged by

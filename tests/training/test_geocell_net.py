@@ -31,7 +31,8 @@ from shared.training.images import Bytes, Preprocessing
 from shared.training.smoothing import SMOOTHINGS
 from shared.training.targets import located
 from shared.training.tower_fit import TowerSettings
-from shared.training.towers import ImageTower, build_tower, copy_tower
+from shared.training.tower_net import ImageTower, copy_tower
+from shared.training.towers import build_tower
 from shared.training.writer import Task
 from tests.training.conftest import CODES, HEIGHT, PLACES, WIDTH, make_split
 

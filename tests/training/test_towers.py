@@ -9,15 +9,15 @@ from transformers import CLIPVisionConfig, CLIPVisionModel
 
 from shared.training.clip_tiny import caption_tokenizer, tiny_clip
 from shared.training.features import FrozenBackbone
-from shared.training.towers import (
+from shared.training.tower_net import (
     CLIP,
     ImageTower,
     TowerFacts,
-    build_tower,
     clip_tower,
     copy_tower,
     make_tower,
 )
+from shared.training.towers import build_tower
 
 SMALL = {"hidden": 32, "layers": 2, "text_hidden": 16, "text_layers": 1, "projection": 16}
 SIZE = (64, 48)
