@@ -3,9 +3,12 @@
 Whatever happens, a game can be played on from its address. Coordinates are degrees `(lat, lon)`.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from playwright.async_api import Locator
 
 from shared.collection.geoguessr_faults import NoPlaceError, UnsettledError
 from shared.collection.geoguessr_limits import Limits, Tally
@@ -14,6 +17,8 @@ from shared.collection.geoguessr_page import GamePage
 from shared.collection.geoguessr_site import ROUNDS_A_GAME, game_of
 from shared.collection.geoguessr_store import Ledger, RoundStore, pair_id
 from shared.collection.geoguessr_view import Patience, is_same, take_alone
+
+logger = logging.getLogger(__name__)
 
 N_CLICKS = 3  # on a marker that does not tell its place
 N_BLANKS = 3  # a view that is blank so often is the place's own; stage 2 drops it
@@ -173,4 +178,18 @@ async def read_results(game_page: GamePage, game: str) -> Sequence[tuple[float, 
     await game_page.wait_for("marker")
     await game_page.until_count("marker", ROUNDS_A_GAME)
     markers = await game_page.named("marker").all()
-    return [await game_page.place_of(marker) for marker in markers]
+    return [await _clicked(game_page, marker) for marker in markers]
+
+
+async def _clicked(game_page: GamePage, marker: Locator) -> tuple[float, float]:
+    """The place of a marker, which is clicked again where it opens another page.
+
+    Raises:
+        NoPlaceError: it does so each time.
+    """
+    for _ in range(N_CLICKS - 1):
+        try:
+            return await game_page.place_of(marker)
+        except NoPlaceError as trouble:
+            logger.info("a marker is clicked again: %s", trouble)
+    return await game_page.place_of(marker)
