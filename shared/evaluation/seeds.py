@@ -118,6 +118,8 @@ def differences(
 ) -> dict[str, Difference]:
     """The figures of `first` minus those of `second`, of the same places, over places and seeds.
 
+    A figure that one of the two does not have is left out.
+
     Raises:
         ValueError: when the places differ in number.
     """
@@ -202,7 +204,7 @@ def _drawn(
                 weights = _seed_weights(runs, len(places), seeds)
             by_seed = _by_seed(runs, places)
             found.append({n: _mean_over_seeds(v, weights) for n, v in by_seed.items()})
-        for name in found[0]:
+        for name in (name for name in found[0] if all(name in one for one in found)):
             value = found[0][name] if len(found) == 1 else found[0][name] - found[1][name]
             parts.setdefault(name, []).append(value)
     return {name: np.concatenate(values) for name, values in parts.items()}

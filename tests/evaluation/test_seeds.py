@@ -48,6 +48,13 @@ def test_what_is_not_known_of_a_place_is_left_out_of_its_figure_alone() -> None:
     assert found["mean_km"].interval.value == 2
 
 
+def test_a_fact_that_one_side_does_not_tell_has_no_difference() -> None:
+    told, untold = runs([1, 2, 3], elevation_m=[[10, 20, 30]]), runs([2, 3, 4])
+    assert "elevation_m" not in differences(told, untold, BOOTSTRAP)
+    assert "elevation_m" not in differences(untold, told, BOOTSTRAP)
+    assert differences(untold, told, BOOTSTRAP)["mean_km"].interval.value == 1
+
+
 def test_equal_places_have_no_interval_and_unequal_ones_do() -> None:
     assert figures_of(runs([7, 7, 7]), BOOTSTRAP)["mean_km"].interval.upper == 7
     wide = figures_of(runs([0, 0, 300, 300]), BOOTSTRAP)["mean_km"].interval
