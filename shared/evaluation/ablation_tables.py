@@ -164,7 +164,7 @@ def steps_figure(
         axes.grid(axis="x", color=FAINT)
         plain(axes)
         axes.tick_params(axis="y", length=0)
-    panels[-1].legend(frameon=False, fontsize=8, loc="lower right")
+    panels[-1].legend(frameon=False, fontsize=8, loc="lower left", ncols=2, bbox_to_anchor=(0, 1.0))
     return figure
 
 
